@@ -15,6 +15,7 @@ from dataplatform.config.types import (
     Cidr,
     Duration,
     EnvironmentName,
+    FunctionName,
     GcpProjectId,
     GcpRegion,
     LabelKey,
@@ -36,12 +37,16 @@ class Kms(Model):
     key_ring: Name = "data-platform"
     rotation_period: Duration = timedelta(days=90)
     destroy_scheduled_duration: Duration = timedelta(days=30)
+    generation: Annotated[int, Field(ge=1, le=9999)] = 1
+    """Part of the key ring's name. Rings and keys can never be deleted: raise it to start anew after a destroy."""
+    existing: bool = False
+    """Adopt the ring and the keys that are there instead of creating them; they are protected then, never deleted."""
 
 
 class LifecycleRule(Model):
     """What happens to an object of a certain age (days since its creation)."""
 
-    age_days: Annotated[int, Field(ge=1)]
+    age_days: Annotated[int, Field(ge=1, le=36525)]
     action: Literal["delete", "nearline", "coldline", "archive"]
 
 
@@ -84,7 +89,7 @@ class DataFusion(Model):
 
     name: Name = "core"
     edition: Literal["basic", "enterprise", "developer"] = "developer"
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+(\.\d+)?$")] | None = None
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None = None
     private: bool = False
     network: DataFusionNetwork | None = None
     rbac: bool = False
@@ -96,13 +101,13 @@ class DataFusion(Model):
 class Workload(Model):
     """Resources of one Composer workload: vCPU, memory and storage in GB, and how many of it."""
 
-    cpu: Annotated[float, Field(gt=0)] | None = None
-    memory_gb: Annotated[float, Field(gt=0)] | None = None
-    storage_gb: Annotated[float, Field(gt=0)] | None = None
-    count: Annotated[int, Field(ge=1)] | None = None
-    min_count: Annotated[int, Field(ge=1)] | None = None
+    cpu: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    memory_gb: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    storage_gb: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    count: Annotated[int, Field(ge=1, le=1000)] | None = None
+    min_count: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Workers only."""
-    max_count: Annotated[int, Field(ge=1)] | None = None
+    max_count: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Workers only."""
 
 
@@ -129,7 +134,7 @@ class Composer(Model):
 
     name: Name = "core"
     image_version: Annotated[
-        str, Field(pattern=r"^composer-(2(\.\d+\.\d+)?|3)-airflow-(2|3)(\.\d+){0,2}(-build\.\d+)?$")
+        str, Field(pattern=r"^composer-(2(\.[0-9]+\.[0-9]+)?|3)-airflow-(2|3)(\.[0-9]+){0,2}(-build\.[0-9]+)?$")
     ] = "composer-3-airflow-2.11.1"
     size: Literal["small", "medium", "large"] = "small"
     private: bool = False
@@ -160,7 +165,9 @@ class Executors(Model):
     project: GcpProjectId | None = None
     """Project of the functions; the stack's where left out."""
     region: GcpRegion | None = None
-    intermediate: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")] = "orch-framework-intermediate"
+    intermediate: FunctionName = "orch-framework-intermediate"
+    functions: list[FunctionName] = []
+    """Executor functions of the stack's own, besides the framework's; definitions may then name them."""
     jobs_definitions_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")] | None = None
     """Bucket of the job parameter files; the lake's bucket `<project>-jobs` is used where left out."""
 

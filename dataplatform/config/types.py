@@ -14,14 +14,16 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
 
 _ISO_DURATION = re.compile(
-    r"^P(?=.)(?:(?P<days>\d+)D)?(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?$"
+    r"P(?=.)(?:(?P<days>[0-9]{1,6})D)?"
+    r"(?:T(?=.)(?:(?P<hours>[0-9]{1,6})H)?(?:(?P<minutes>[0-9]{1,6})M)?(?:(?P<seconds>[0-9]{1,6})S)?)?"
 )
+_CIDR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}")
 
 
 def _iso_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
-    match = _ISO_DURATION.match(value) if isinstance(value, str) else None
+    match = _ISO_DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected an ISO 8601 duration of days, hours, minutes and seconds, such as PT10M or P90D")
     return timedelta(**{unit: int(number) for unit, number in match.groupdict().items() if number})
@@ -38,6 +40,8 @@ def iso_duration(value: timedelta) -> str:
 
 def _cidr(value: str) -> str:
     try:
+        if not _CIDR.fullmatch(value):
+            raise ValueError("a range is an address, '/' and the length of its prefix")
         ipaddress.IPv4Network(value, strict=True)
     except ValueError as error:
         raise ValueError(
@@ -54,6 +58,9 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,11}$")]
 """Short name of an environment (`dev`, `qa`, `prod`, `pr123`); it is part of physical names."""
+
+FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
+"""Name of a Cloud Function, which is a part of its URL."""
 
 GcpProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
 """A Google Cloud project id: 6 to 30 characters, lower case, digits, hyphens."""

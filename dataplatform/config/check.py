@@ -1,0 +1,228 @@
+"""`dp check` and loading: a stack's file and its definitions, or every mistake in them.
+
+Offline and total: nothing here asks a cloud, the environment or the clock. This module imports neither pulumi nor the
+compiler, so that a check is over before a provider's SDK would be imported.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataplatform.config.definitions import load_definition
+from dataplatform.config.folder import directory_problem, load_folder
+from dataplatform.config.loader import load_document, shown_path
+from dataplatform.config.pipeline import Definition
+from dataplatform.config.platform import Platform
+from dataplatform.config.rules import AT
+from dataplatform.config.stackfile import NAMESPACE, StackFile, read_stack_file
+from dataplatform.config.text import shown
+from dataplatform.diagnostics import Diagnostics, InputError, Position, nearest
+
+__all__ = ["LoadedStack", "check_stacks", "load_definition", "load_stack", "load_stack_config", "stack_names"]
+
+_FILE = re.compile(r"Pulumi\.(?P<stack>[A-Za-z0-9_.-]+)\.(?P<ending>yaml|yml)")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedStack:
+    """One stack, checked."""
+
+    name: str
+    platform: Platform
+    definitions: tuple[Definition, ...]
+    """By name; empty where the stack has no pipelines or they were not asked for."""
+    secrets: frozenset[str]
+    """Names of the declared secrets; each has an encrypted value in the file."""
+    file: Path
+
+
+def stack_names(root: Path) -> list[str]:
+    """The stacks of a project: the names of its `Pulumi.<stack>.yaml` files, sorted."""
+    return sorted(_stack_files(root))
+
+
+def _stack_files(root: Path) -> dict[str, Path]:
+    try:
+        names = sorted(entry.name for entry in root.iterdir())
+    except OSError:
+        return {}
+    found = {}
+    for name in names:
+        match = _FILE.fullmatch(name)
+        if match and match["ending"] == "yaml":
+            found[match["stack"]] = root / name
+    return found
+
+
+def load_stack(root: Path, stack: str) -> LoadedStack:
+    """Read a stack with its definitions. Raises InputError with every mistake in either."""
+    return _load(root, stack, pipelines=True)
+
+
+def load_stack_config(root: Path, stack: str) -> LoadedStack:
+    """Read a stack without its definitions. Raises InputError with every mistake in its file."""
+    return _load(root, stack, pipelines=False)
+
+
+def _load(root: Path, stack: str, *, pipelines: bool) -> LoadedStack:
+    diagnostics = Diagnostics()
+    files = _stack_files(root)
+    read = _read(root, files, [stack], diagnostics)
+    definitions: tuple[Definition, ...] = ()
+    if stack in read:
+        _across(root, files, read, diagnostics)
+        if pipelines:
+            definitions, found = _pipelines(root, read[stack])
+            diagnostics.extend(found.items)
+    if diagnostics:
+        raise InputError(diagnostics)
+    platform = read[stack].platform
+    assert platform is not None, "a stack file without mistakes has a platform"
+    return LoadedStack(
+        name=stack,
+        platform=platform,
+        definitions=definitions,
+        secrets=read[stack].secrets,
+        file=read[stack].file,
+    )
+
+
+def check_stacks(root: Path, stacks: Sequence[str] = ()) -> Diagnostics:
+    """Every mistake in the named stacks and their definitions, or in all stacks where none is named."""
+    diagnostics = Diagnostics()
+    files = _stack_files(root)
+    _misnamed(root, diagnostics)
+    if not files and not stacks:
+        if not diagnostics:
+            remedy = "run this in the project's root, or create a stack: Pulumi.dev.yaml"
+            where = Position(shown_path(root / "Pulumi.yaml"))
+            diagnostics.add("DP202", where, "the project has no stack (no file Pulumi.<stack>.yaml)", remedy)
+        return diagnostics
+    read = _read(root, files, list(dict.fromkeys(stacks)) or sorted(files), diagnostics)
+    _across(root, files, read, diagnostics)
+    seen: set[tuple[str, frozenset[str]]] = set()
+    for file in read.values():
+        asked = _asked(file)
+        if asked is not None and asked in seen:
+            continue  # the same folder with the same executors has the same mistakes
+        if asked is not None:
+            seen.add(asked)
+        _, found = _pipelines(root, file)
+        diagnostics.extend(found.items)
+    return diagnostics
+
+
+def _asked(file: StackFile) -> tuple[str, frozenset[str]] | None:
+    platform = file.partial
+    if platform is None or platform.pipelines is None:
+        return None
+    functions = platform.gcp.executors.functions if platform.gcp else []
+    return platform.pipelines.directory, frozenset(functions)
+
+
+def _misnamed(root: Path, diagnostics: Diagnostics) -> None:
+    """Stack files that nothing would read, and a project that is not this one."""
+    try:
+        names = sorted(entry.name for entry in root.iterdir())
+    except OSError:
+        return
+    for name in names:
+        match = _FILE.fullmatch(name)
+        if match and match["ending"] == "yml":
+            remedy = f"name it Pulumi.{match['stack']}.yaml"
+            diagnostics.add("DP201", Position(shown_path(root / name)), "a stack file's ending is .yaml", remedy)
+    project = root / "Pulumi.yaml"
+    if "Pulumi.yaml" not in names:
+        return
+    node, found = load_document(project)
+    diagnostics.extend(found.items)
+    entry = node.entries.get("name") if node is not None and node.kind == "mapping" else None
+    if node is not None and (entry is None or entry[1].scalar != NAMESPACE):
+        position = node.position_of(("name",) if entry else ())
+        diagnostics.add(
+            "DP220",
+            position,
+            f"the project's name is not '{NAMESPACE}'",
+            f"write name: {NAMESPACE}, the namespace of the stacks' configuration",
+            source=node.line_text(position.line),
+        )
+
+
+def _read(root: Path, files: dict[str, Path], stacks: Sequence[str], diagnostics: Diagnostics) -> dict[str, StackFile]:
+    read: dict[str, StackFile] = {}
+    for stack in stacks:
+        file = files.get(stack)
+        if file is None:
+            name = stack if _NAME.fullmatch(stack) else "<stack>"
+            where = Position(shown_path(root / f"Pulumi.{name}.yaml"))
+            remedy = nearest(stack[:100], files) if files else "create the file Pulumi.<stack>.yaml"
+            diagnostics.add("DP201", where, f"there is no stack {shown(stack)}", remedy)
+            continue
+        read[stack] = read_stack_file(stack, file)
+        diagnostics.extend(read[stack].diagnostics.items)
+    return read
+
+
+def _pipelines(root: Path, file: StackFile) -> tuple[tuple[Definition, ...], Diagnostics]:
+    """The definitions of a stack, even of one whose file has other mistakes."""
+    platform = file.partial
+    if platform is None or platform.pipelines is None:
+        return (), Diagnostics()
+    directory = platform.pipelines.directory
+    written = file.node.at((*AT, "pipelines", "directory")) if file.node is not None else None
+    if written is not None and written.flawed:
+        return (), Diagnostics()
+    position, source = file.place(("pipelines", "directory"))
+    problem = directory_problem(directory)
+    if problem is not None:
+        diagnostics = Diagnostics()
+        diagnostics.add(problem[0], position, problem[1], problem[2], source=source)
+        return (), diagnostics
+    functions = platform.gcp.executors.functions if platform.gcp else []
+    return load_folder(root, directory, functions=functions, asked=position, source=source)
+
+
+def _across(root: Path, files: dict[str, Path], read: dict[str, StackFile], diagnostics: Diagnostics) -> None:
+    """What stacks may not have in common. Other stacks are read for it, and their own mistakes are not told."""
+    everything = {name: read[name] if name in read else read_stack_file(name, file) for name, file in files.items()}
+    names = sorted(everything)
+    for index, name in enumerate(names):
+        for other in names[:index]:
+            if name in read or other in read:
+                mine, theirs = (name, other) if name in read else (other, name)
+                _collide(everything[mine], everything[theirs], diagnostics)
+
+
+def _collide(mine: StackFile, theirs: StackFile, diagnostics: Diagnostics) -> None:
+    a, b = mine.partial, theirs.partial
+    if a is None or b is None or a.gcp is None or b.gcp is None:
+        return
+    sure = not {("environment",), ("gcp", "project")} & (mine.unsure | theirs.unsure)
+    if sure and a.gcp.project == b.gcp.project and a.environment == b.environment:
+        position, source = mine.place(("environment",))
+        diagnostics.add(
+            "DP217",
+            position,
+            f"stack {shown(theirs.name)} is the environment {shown(a.environment)} of {shown(a.gcp.project)} too",
+            "give each stack of a project its own environment: names are made of it",
+            source=source,
+            path="platform.environment",
+        )
+    one, two = (p.gcp.data_fusion.network if p.gcp and p.gcp.data_fusion else None for p in (a, b))
+    if one is None or two is None or not one.ip_allocation or not two.ip_allocation or one.network != two.network:
+        return
+    if ipaddress.IPv4Network(one.ip_allocation).overlaps(ipaddress.IPv4Network(two.ip_allocation)):
+        position, source = mine.place(("gcp", "data_fusion", "network", "ip_allocation"))
+        diagnostics.add(
+            "DP214",
+            position,
+            f"{one.ip_allocation} overlaps {two.ip_allocation} of stack {shown(theirs.name)} in the same network",
+            "give each instance its own range",
+            source=source,
+            path="platform.gcp.data_fusion.network.ip_allocation",
+        )

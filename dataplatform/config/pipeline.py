@@ -1,0 +1,318 @@
+"""Pipeline definitions: AEF's LEVEL / THREAD / STEP format, and what a checked definition is.
+
+The `…File` models are the format as people write it, with AEF's own key names as aliases; an editor's schema comes from
+them. The frozen dataclasses are what the rest of the program works with. Every key of the format is either given a
+meaning here or refused in `dataplatform.config.definitions`; none is read and then ignored.
+
+Deliberately absent: TYPE `sync` and `workflows`, NEXT, READ_INPUT_FROM, FUNCTION_NAME and workflows_name. They are
+declared so that they can be refused with their reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from dataplatform.config.text import control_character
+from dataplatform.diagnostics import Position
+
+Engine = Literal["airflow", "workflows"]
+"""The engines a definition can be compiled for."""
+
+ENGINES: Mapping[str, Engine] = {"cloud_workflows": "workflows", "composer": "airflow"}
+"""AEF's name of an engine → ours."""
+
+DEFAULT_WAIT_SECONDS = 30
+"""Pause before each status call where WAIT_TIME_SECONDS is left out."""
+
+DEFAULT_TIMEOUT_SECONDS = 3600
+"""A step's timeout where neither TIMEOUT_SECONDS nor ASYNC_TIMEOUT_LOOP_IN_MINUTES is given."""
+
+MAX_SECONDS = 365 * 86400
+"""No step may last longer than Cloud Workflows lets an execution last: a year."""
+
+MAX_JOB_NAME = 200
+MAX_ID = 64
+
+WHOLE = re.compile(r"0|[1-9][0-9]{0,9}")
+"""A whole number in a string, as AEF writes numbers."""
+
+
+def _whole_number(value: object) -> int:
+    """A whole number as AEF writes it (a string) or as JSON has it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and WHOLE.fullmatch(value):
+        return int(value)
+    raise PydanticCustomError(
+        "dp_form", "expected a whole number", {"code": "DP122", "remedy": 'write it in digits, such as 30 or "30"'}
+    )
+
+
+def _identifier(value: object) -> str:
+    """An id as AEF writes it (a string), or a number that stands for its digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return _plain_text(value, MAX_ID)
+    raise PydanticCustomError(
+        "dp_form", "expected an identifier", {"code": "DP122", "remedy": 'write it as text, such as "1" or "J01"'}
+    )
+
+
+def _job_name(value: object) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError(
+            "dp_form",
+            "expected a name",
+            {"code": "DP122", "remedy": 'write it as text in quotes, such as "load_orders"'},
+        )
+    return _plain_text(value, MAX_JOB_NAME)
+
+
+def _plain_text(value: str, longest: int) -> str:
+    if not value.strip():
+        raise PydanticCustomError("dp_form", "the text is empty", {"code": "DP125", "remedy": "give it a name"})
+    if len(value) > longest:
+        raise PydanticCustomError(
+            "dp_form",
+            "the text has {length} characters",
+            {"code": "DP125", "remedy": f"use at most {longest}", "length": len(value)},
+        )
+    char = control_character(value)
+    if char is not None:
+        raise PydanticCustomError(
+            "dp_form",
+            "the text holds the control character U+{hex}",
+            {"code": "DP103", "remedy": "take it out", "hex": f"{ord(char):04X}"},
+        )
+    return value
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise PydanticCustomError(
+        "dp_form", "expected True or False", {"code": "DP122", "remedy": 'write "True" or "False"'}
+    )
+
+
+def _step_type(value: object) -> object:
+    if value in ("sync", "workflows"):
+        raise PydanticCustomError(
+            "dp_form",
+            "TYPE '{value}' is not supported yet",
+            {"code": "DP312", "remedy": "use async, the one type whose outcome is waited for", "value": str(value)},
+        )
+    return value
+
+
+def _refused(reason: str) -> BeforeValidator:
+    """For a key of the format that has no meaning yet: only an empty value is let through."""
+
+    def check(value: object) -> None:
+        if value not in ("", None):
+            raise PydanticCustomError(
+                "dp_form", "this key is not supported yet", {"code": "DP312", "remedy": reason, "key": True}
+            )
+
+    return BeforeValidator(check)
+
+
+_EMPTY_SCHEMA: dict[str, Any] = {"enum": ["", None]}
+_WHOLE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,9})$"}]}
+
+LevelId = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=999999), WithJsonSchema(_WHOLE_SCHEMA)]
+Seconds = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=MAX_SECONDS), WithJsonSchema(_WHOLE_SCHEMA)]
+Minutes = Annotated[
+    int, BeforeValidator(_whole_number), Field(ge=1, le=MAX_SECONDS // 60), WithJsonSchema(_WHOLE_SCHEMA)
+]
+Identifier = Annotated[
+    str,
+    BeforeValidator(_identifier),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": MAX_ID}]}),
+]
+JobName = Annotated[
+    str,
+    BeforeValidator(_job_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_JOB_NAME, "pattern": "\\S"}),
+]
+Flag = Annotated[
+    bool,
+    BeforeValidator(_flag),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": ["True", "False", "true", "false"]}]}),
+]
+
+
+Properties = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string", "minLength": 2}]})]
+Next = Annotated[
+    None,
+    _refused("leave it out: levels run in the order of the file, and so do the steps of a thread"),
+    WithJsonSchema(_EMPTY_SCHEMA),
+]
+ReadInputFrom = Annotated[
+    None,
+    _refused("leave it out and hand the values over in STEP_PROPERTIES or in the job parameter file"),
+    WithJsonSchema(_EMPTY_SCHEMA),
+]
+FunctionName = Annotated[
+    None,
+    _refused("it belongs to TYPE sync; name the executor in FUNCTION_ID_NAME with TYPE async"),
+    WithJsonSchema(_EMPTY_SCHEMA),
+]
+WorkflowsName = Annotated[
+    None,
+    _refused("it belongs to TYPE workflows; put the steps of that workflow into this definition"),
+    WithJsonSchema(_EMPTY_SCHEMA),
+]
+
+
+class _FileModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StepFile(_FileModel):
+    """A step as it is written."""
+
+    job_id: Identifier = Field(alias="JOB_ID", description="Unique in the pipeline.")
+    job_name: JobName = Field(alias="JOB_NAME", description="Name of the step and of its job parameter file.")
+    type: Annotated[Literal["async"], BeforeValidator(_step_type)] = Field(
+        "async", alias="TYPE", description="async: the executor starts the job and is then asked how it is."
+    )
+    function_id_name: str | None = Field(None, alias="FUNCTION_ID_NAME", description="Executor that starts the job.")
+    function_status_name: str | None = Field(
+        None,
+        alias="FUNCTION_STATUS_NAME",
+        description="Executor that reports on the job; the starting one if left out.",
+    )
+    composer_step: str | None = Field(
+        None, alias="COMPOSER_STEP", description="Executor of the job, in definitions written for Composer."
+    )
+    wait_time_seconds: Seconds = Field(
+        DEFAULT_WAIT_SECONDS, alias="WAIT_TIME_SECONDS", description="Pause before each status call."
+    )
+    timeout_seconds: Seconds | None = Field(
+        None,
+        alias="TIMEOUT_SECONDS",
+        description="The step fails after so many seconds; 3600 where no timeout is given.",
+    )
+    async_timeout_loop_in_minutes: Minutes | None = Field(
+        None, alias="ASYNC_TIMEOUT_LOOP_IN_MINUTES", description="The step fails after so many minutes."
+    )
+    continue_if_fail: Flag = Field(
+        False, alias="CONTINUE_IF_FAIL", description="Whether the thread goes on when this step has failed."
+    )
+    step_properties: Properties = Field(
+        None, alias="STEP_PROPERTIES", description="What the executor gets: a JSON object, or its text in a string."
+    )
+    last_step: Flag = Field(False, alias="LAST_STEP", description="May stand on the last step only.")
+    next: Next = Field(None, alias="NEXT")
+    read_input_from: ReadInputFrom = Field(None, alias="READ_INPUT_FROM")
+    function_name: FunctionName = Field(None, alias="FUNCTION_NAME")
+    workflows_name: WorkflowsName = Field(None, alias="workflows_name")
+
+
+class ThreadFile(_FileModel):
+    """A thread as it is written: its steps run one after the other."""
+
+    thread_id: Identifier = Field(alias="THREAD_ID", description="Unique in its level.")
+    steps: list[StepFile] = Field(alias="STEPS", json_schema_extra={"minItems": 1})
+
+
+class LevelFile(_FileModel):
+    """A level as it is written: its threads run at the same time."""
+
+    level_id: LevelId = Field(alias="LEVEL_ID", description="Consecutive numbers, in the order of the levels.")
+    threads: list[ThreadFile] = Field(alias="THREADS", json_schema_extra={"minItems": 1})
+
+
+class DefinitionFile(_FileModel):
+    """A definition file."""
+
+    engine: Literal["cloud_workflows", "composer"] = Field(description="The engine the definition was written for.")
+    definition: list[LevelFile] = Field(
+        description="The levels. One starts when all threads of the one before ended.",
+        json_schema_extra={"minItems": 1},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDef:
+    """A step that was checked."""
+
+    job_id: str
+    job_name: str
+    type: Literal["async"] = "async"
+    executor: str
+    """Function that starts the job."""
+    status_executor: str
+    """Function that reports on it."""
+    wait_time_seconds: int = DEFAULT_WAIT_SECONDS
+    timeout_seconds: int | None = None
+    """As written; None where the key is left out."""
+    async_timeout_loop_in_minutes: int | None = None
+    """As written; None where the key is left out."""
+    continue_if_fail: bool = False
+    step_properties: dict[str, Any] = field(default_factory=dict)
+    """JSON data; empty where the key is left out."""
+    position: Position = field(default=Position(""), compare=False)
+    """Where the step's object begins."""
+    positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
+    """AEF key → where its value stands, for the keys the file has."""
+
+    @property
+    def timeout(self) -> int:
+        """Seconds after which the step has failed. The two keys agree where both are given."""
+        if self.timeout_seconds is not None:
+            return self.timeout_seconds
+        if self.async_timeout_loop_in_minutes is not None:
+            return self.async_timeout_loop_in_minutes * 60
+        return DEFAULT_TIMEOUT_SECONDS
+
+    def position_of(self, key: str) -> Position:
+        """Where the value of an AEF key stands, or the step where the file does not have the key."""
+        return self.positions.get(key, self.position)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadDef:
+    """Steps that run one after the other."""
+
+    thread_id: str
+    steps: tuple[StepDef, ...]
+    position: Position = field(default=Position(""), compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelDef:
+    """Threads that run at the same time. The next level starts when all of them have ended."""
+
+    level_id: str
+    threads: tuple[ThreadDef, ...]
+    position: Position = field(default=Position(""), compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """One pipeline definition that was checked and is right."""
+
+    name: str
+    """The file's name without its ending; workflow id and DAG id derive from it."""
+    engines: tuple[Engine, ...]
+    """The engines the file names."""
+    levels: tuple[LevelDef, ...]
+    file: str
+    """The file as a person would type it: relative to the project's root where it lies below it."""
+    sha256: str
+    """Of the file's bytes, in hex."""
+
+    def steps(self) -> tuple[StepDef, ...]:
+        """All steps in the order of the file."""
+        return tuple(step for level in self.levels for thread in level.threads for step in thread.steps)

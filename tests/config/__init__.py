@@ -1,0 +1,1 @@
+"""Tests of what people write: stack files, definitions and their diagnostics."""
