@@ -1,0 +1,1 @@
+"""Definition → plan → text. Pure: no network, no clock, no environment."""

@@ -1,0 +1,289 @@
+"""Plan → the text of a Cloud Workflows definition.
+
+Levels are steps of `main`, one after the other; the threads of a level are the branches of one `parallel` step; a step
+is a call of the shared subworkflow `run_step` (see `workflows_library`). A level with more threads than `parallel` may
+have branches becomes a parallel loop over its threads as data, which is not bounded by their number.
+
+The text is data that was dumped, never a template that was filled. A `${` in what a user wrote stays what they wrote.
+
+Deliberately absent: splitting a pipeline into child workflows. One that exceeds a limit of the service is refused with
+the figure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from dataplatform.compile import workflows_library as library
+from dataplatform.compile.names import Unique, ascii_words, stable_id
+from dataplatform.compile.plan import Level, Plan, Retry, Step
+from dataplatform.compile.yaml_text import Inline, dump
+from dataplatform.diagnostics import Diagnostics, InputError, Position
+
+# Limits of the service: https://cloud.google.com/workflows/quotas
+MAX_SOURCE_BYTES = 128 * 1000
+"""The page says 128 KB; read the smaller way, so that no text is refused by the service that passed here."""
+MAX_BRANCHES = 10
+MAX_CONCURRENT = 20
+"""Branches or iterations that run at the same time; the service lets the others wait for a place."""
+MAX_EXPRESSION = 400
+MAX_EXECUTED_STEPS = 100_000
+MAX_ID = 64
+
+Data = dict[str, object]
+
+
+def workflow_id(plan: Plan) -> str:
+    """The workflow's id: the pipeline's name where that is one, else made from it (see `names.stable_id`)."""
+    wanted = stable_id(plan.name, keep="_-", longest=255, prefix="pipeline")
+    return wanted if wanted[0].isascii() and wanted[0].isalpha() else stable_id(f"p_{plan.name}", longest=255)
+
+
+def render(plan: Plan) -> str:
+    """The workflow's source: YAML in ASCII, the same bytes for the same plan.
+
+    Raises:
+        InputError: the workflow would exceed a limit of the service.
+    """
+    text = _text(plan)
+    found = _problems(plan, text, {})
+    if found:
+        raise InputError(found)
+    return text
+
+
+def problems(plan: Plan, places: Mapping[str, Position]) -> Diagnostics:
+    """What of this plan the service would refuse or could not run. `places` has the position of each job name."""
+    return _problems(plan, _text(plan), places)
+
+
+def literal(text: str) -> str:
+    """`text` as a value of the workflow: itself, or an expression that evaluates to it where it holds `${`."""
+    if "${" not in text:
+        return text
+    pieces = text.split("${")
+    parts = [pieces[0] + "$", *("{" + piece + "$" for piece in pieces[1:-1]), "{" + pieces[-1]]
+    return "${" + " + ".join(json.dumps(part, ensure_ascii=False) for part in parts) + "}"
+
+
+def properties_text(plan: Plan, step: Step) -> str:
+    """The step's properties with the bucket of the job parameter files, as JSON text. The step's own value wins.
+
+    In JSON, `$` may be written as an escape, so that no `${` stands in the text whatever the properties hold.
+    """
+    merged = {"jobs_definitions_bucket": plan.target.jobs_definitions_bucket, **dict(step.properties)}
+    return json.dumps(merged, sort_keys=True, ensure_ascii=True).replace("${", "\\u0024{")
+
+
+def _text(plan: Plan) -> str:
+    policies = tuple(dict.fromkeys(step.retry for step in plan.steps()))
+    names = {policy: "run_step" if n == 0 else f"run_step_{n + 1}" for n, policy in enumerate(policies)}
+    workflow: Data = {"main": _main(plan, names)}
+    workflow.update({name: library.run_step(policy) for policy, name in names.items()})
+    if any(len(level.threads) > MAX_BRANCHES for level in plan.levels):
+        workflow["run_thread"] = library.run_thread(tuple(names.values()))
+    workflow["end_level"] = library.end_level()
+    workflow["explain"] = library.explain()
+    workflow["shown"] = library.shown()
+    origin = f"# Compiled from {json.dumps(plan.source.file)}\n# SHA-256 {json.dumps(plan.source.sha256)}\n"
+    return f"{origin}# Changes belong into the definition: this text is overwritten.\n{dump(workflow)}"
+
+
+def _main(plan: Plan, names: Mapping[Retry, str]) -> Data:
+    unique = Unique()
+    for reserved in ("init", "finish", "end", "continue", "break"):
+        unique(reserved)
+    widest = max((len(level.threads) for level in plan.levels if len(level.threads) <= MAX_BRANCHES), default=0)
+    steps: list[Data] = [{"init": {"assign": _init(plan, widest)}}]
+    for level in plan.levels:
+        steps.extend(_level(plan, level, names, unique))
+    result = {
+        "pipeline": "${run.pipeline}",
+        "state": "success",
+        "failures": "${done.failures}",
+        "steps": "${done.steps}",
+    }
+    steps.append({"finish": {"return": result}})
+    return {"params": ["args"], "steps": steps}
+
+
+def _init(plan: Plan, widest: int) -> list[Data]:
+    """The run's values. Each part of the argument may be left out, as may the argument itself."""
+    functions = plan.target.intermediate_url.rsplit("/", 1)[0] + "/"
+    only_bucket = json.dumps({"jobs_definitions_bucket": plan.target.jobs_definitions_bucket})
+    pairs: list[tuple[str, object]] = [
+        ("nothing", {}),
+        ("pipeline", literal(plan.name)),
+        ("given", "${default(args, nothing)}"),
+        ("query", '${default(map.get(given, "query_variables"), nothing)}'),
+        # The day before the run and the day of the run, in UTC, where the argument names no dates.
+        ("yesterday", "${text.substring(time.format(sys.now() - 86400), 0, 10)}"),
+        ("today", "${text.substring(time.format(sys.now()), 0, 10)}"),
+        (
+            "dates",
+            Inline(
+                start_date='${default(map.get(query, "start_date"), yesterday)}',
+                end_date='${default(map.get(query, "end_date"), today)}',
+            ),
+        ),
+        (
+            "run",
+            {
+                "pipeline": "${pipeline}",
+                "workflow_name": '${default(map.get(given, "workflow_name"), pipeline)}',
+                "execution_id": '${sys.get_env("GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID")}',
+                "query_variables": "${map.merge(query, dates)}",
+                "workflow_properties": '${default(map.get(given, "workflow_properties"), nothing)}',
+                "intermediate": plan.target.intermediate_url,
+                "functions": functions,
+                "properties": only_bucket.replace("${", "\\u0024{"),
+            },
+        ),
+        ("fresh", Inline(failed=False, steps=[])),
+        ("done", Inline(failures=[], steps=[])),
+        *((f"t{number}", None) for number in range(1, widest + 1)),
+    ]
+    return [{name: value} for name, value in pairs]
+
+
+def _level(plan: Plan, level: Level, names: Mapping[Retry, str], unique: Unique) -> list[Data]:
+    label = unique(f"level_{ascii_words(level.id) or 'x'}")
+    count = len(level.threads)
+    if count > MAX_BRANCHES:
+        return _wide_level(plan, level, names, label, unique)
+    end: Data = {
+        "call": "end_level",
+        "args": Inline(run="${run}", done="${done}", threads=[f"${{t{n + 1}}}" for n in range(count)]),
+        "result": "done",
+    }
+    branches = []
+    for number, thread in enumerate(level.threads, start=1):
+        calls: list[Data] = []
+        for step in thread.steps:
+            body: Data = {
+                "call": names[step.retry],
+                "args": Inline(
+                    run="${run}",
+                    level=literal(level.id),
+                    thread=literal(thread.id),
+                    **_step_data(plan, step),
+                    before=f"${{t{number}}}" if calls else "${fresh}",
+                ),
+                "result": f"t{number}",
+            }
+            calls.append({unique(_step_name(step)): body})
+        branches.append((unique(f"{label}_thread_{ascii_words(thread.id) or 'x'}"), calls))
+    end_step: Data = {unique(f"{label}_end"): end}
+    if count == 1:
+        return [*branches[0][1], end_step]
+    parallel = {
+        "shared": [f"t{n + 1}" for n in range(count)],
+        "branches": [{name: {"steps": calls}} for name, calls in branches],
+    }
+    return [{label: {"parallel": parallel}}, end_step]
+
+
+def _wide_level(plan: Plan, level: Level, names: Mapping[Retry, str], label: str, unique: Unique) -> list[Data]:
+    """A level with more threads than a parallel step may have branches."""
+    policies = list(names)
+    threads = []
+    for index, thread in enumerate(level.threads):
+        steps = []
+        for step in thread.steps:
+            data = _step_data(plan, step)
+            if policies.index(step.retry):
+                data["policy"] = policies.index(step.retry)
+            steps.append(Inline(data))
+        threads.append({"index": index, "id": literal(thread.id), "steps": steps})
+    thread_args = Inline(run="${run}", level=literal(level.id), thread="${thread}")
+    loop = {
+        "value": "thread",
+        "in": "${threads}",
+        "steps": [
+            {unique(f"{label}_thread"): {"call": "run_thread", "args": thread_args, "result": "outcome"}},
+            {unique(f"{label}_thread_end"): {"assign": [{"outcomes[thread.index]": "${outcome}"}]}},
+        ],
+    }
+    end_args = Inline(run="${run}", done="${done}", threads="${outcomes}")
+    return [
+        {unique(f"{label}_threads"): {"assign": [{"outcomes": [None] * len(threads)}, {"threads": threads}]}},
+        {label: {"parallel": {"shared": ["outcomes"], "concurrency_limit": MAX_CONCURRENT, "for": loop}}},
+        {unique(f"{label}_end"): {"call": "end_level", "args": end_args, "result": "done"}},
+    ]
+
+
+def _step_data(plan: Plan, step: Step) -> Data:
+    data: Data = {"job": literal(step.job_name), "start": literal(step.executor)}
+    if step.status_executor != step.executor:
+        data["status"] = literal(step.status_executor)
+    data["wait"] = step.poll_interval
+    data["timeout"] = step.timeout
+    if step.properties:
+        data["properties"] = properties_text(plan, step)
+    if step.continue_if_fail:
+        data["may_fail"] = True
+    return data
+
+
+def _step_name(step: Step) -> str:
+    words = ascii_words(step.id, longest=60)
+    return words if words[:1].isalpha() else f"step_{words}".rstrip("_")
+
+
+def executed_steps(plan: Plan) -> int:
+    """The most steps a run can execute when every job ends just before its deadline, retried calls aside."""
+    total = 20 + 6 * len(plan.levels)
+    for step in plan.steps():
+        polls = -(-step.timeout // max(step.poll_interval, 1))
+        total += polls * library.STEPS_PER_POLL + library.STEPS_PER_RUN_STEP
+    return total
+
+
+def _problems(plan: Plan, text: str, places: Mapping[str, Position]) -> Diagnostics:
+    found = Diagnostics()
+    whole = Position(plan.source.file)
+    size = len(text.encode())
+    if size > MAX_SOURCE_BYTES:
+        found.add(
+            "DP401",
+            whole,
+            f"the workflow of this pipeline has {size:,} bytes for {len(plan.steps())} steps, and Cloud Workflows takes"
+            f" {MAX_SOURCE_BYTES:,}",
+            "split the pipeline, or shorten STEP_PROPERTIES",
+        )
+    if len(workflow_id(plan)) > MAX_ID:
+        found.add(
+            "DP402",
+            whole,
+            f"the workflow's name would have {len(workflow_id(plan))} characters, and Cloud Workflows takes {MAX_ID}",
+            "give the file a shorter name",
+        )
+    steps = executed_steps(plan)
+    if steps > MAX_EXECUTED_STEPS:
+        found.add(
+            "DP401",
+            whole,
+            f"polling every step to its timeout would execute {steps:,} steps, and Cloud Workflows ends an execution"
+            f" after {MAX_EXECUTED_STEPS:,}",
+            "raise WAIT_TIME_SECONDS or shorten the timeouts",
+        )
+    for expression in _expressions(plan):
+        where, value = expression
+        if len(value) > MAX_EXPRESSION:
+            found.add(
+                "DP401",
+                places.get(where, whole),
+                f"a name that holds '${{' becomes an expression of {len(value)} characters, and Cloud Workflows takes"
+                f" {MAX_EXPRESSION}",
+                "use a shorter name, or one without '${'",
+            )
+    return found
+
+
+def _expressions(plan: Plan) -> list[tuple[str, str]]:
+    """Job name and text of the expressions that stand for user data."""
+    named = [("", literal(plan.name)), *(("", literal(t.id)) for level in plan.levels for t in level.threads)]
+    for step in plan.steps():
+        named.extend((step.job_name, literal(name)) for name in (step.job_name, step.executor, step.status_executor))
+    return [(where, value) for where, value in named if value.startswith("${")]

@@ -1,0 +1,174 @@
+"""Runs of a compiled plan in virtual time: the workflow in the embedded engine, the DAG in a stand-in for Airflow."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import types
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from dataplatform.compile import airflow, workflows
+from dataplatform.compile.plan import Plan
+from dataplatform.compile.reference import Outcome, StepState, StepTrace, Trace
+from dataplatform_runtime import protocol
+from localcloud.workflows import clock
+from localcloud.workflows.local import run as run_workflow
+from localcloud.workflows.web import Request
+from tests.compile import light_airflow
+from tests.compile.observed import Executors, Seen, begins, order, step_trace
+
+BEGIN = 1_750_000_000
+LOCAL = "http://127.0.0.1/intermediate"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What was seen of one run."""
+
+    trace: Trace
+    messages: Mapping[str, str]
+    """Step id → message, of the steps that failed."""
+    begins: Mapping[str, int]
+    """Step id → second, from the first call."""
+    structure: frozenset[tuple[str, str]] | None = None
+    """Pairs of steps that were begun and that the text itself puts in order, where it can be read off."""
+
+
+def trace_of(
+    plan: Plan, calls: list[Seen], state: str, states: Mapping[str, str], messages: Mapping[str, str]
+) -> Trace:
+    """The trace of a run from its calls and from what the engine says of it."""
+    steps: dict[str, StepTrace] = {}
+    by_step: dict[str, list[Seen]] = {}
+    for call in calls:
+        by_step.setdefault(call.step, []).append(call)
+    for step in plan.steps():
+        name = step.id
+        found: Any = states.get(name, "skipped")
+        steps[name] = step_trace(by_step.get(name, []), found, messages.get(name))
+    return Trace(state=state, steps=steps, before=order(calls))  # type: ignore[arg-type]
+
+
+def without_place(plan: Plan, messages: Mapping[str, str]) -> dict[str, str]:
+    """The messages without what names the step, which may itself hold any text."""
+    from tests.compile.observed import place
+
+    return {step.id: messages[step.id].removeprefix(place(plan, step)) for step in plan.steps() if step.id in messages}
+
+
+def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
+    """Run the plan's workflow in the embedded engine."""
+    executors = Executors(outcomes)
+    time = clock.VirtualClock(BEGIN)
+
+    def respond(request: Request) -> clock.Answer:
+        assert request.url == LOCAL
+        answer = executors.answer(json.loads(request.body or b""), time.now)
+        problem: Any = None if answer.status else "broken" if answer.sent else "refused"
+        return clock.Answer(status=answer.status, text=answer.text, seconds=answer.seconds, problem=problem)
+
+    execution = run_workflow(
+        None,
+        workflows.render(plan),
+        None,
+        clock=time,
+        responder=respond,
+        routes={plan.target.intermediate_url: LOCAL},
+        workflow=workflows.workflow_id(plan),
+    )
+    state = {"SUCCEEDED": "success", "FAILED": "failed"}[execution["state"]]
+    result = json.loads(execution["result"] if state == "success" else execution["error"]["payload"])
+    assert isinstance(result, dict), execution
+    assert "steps" in result, execution
+    states: dict[str, StepState] = {step["step"]: step["state"] for step in result["steps"]}
+    assert result["state"] == state
+    messages = {step["step"]: step["error"] for step in result["steps"] if "error" in step}
+    assert sorted(result["failures"]) == sorted(messages.values())
+    polls = {step["step"]: step["polls"] for step in result["steps"]}
+    trace = trace_of(plan, executors.calls, state, states, without_place(plan, messages))
+    assert polls == {name: trace.steps[name].polls for name in polls}
+    return Run(trace, messages, begins(executors.calls))
+
+
+class DagEngine:
+    """Runs compiled DAGs with the real runtime, on stand-ins for Airflow."""
+
+    def __init__(self, operators: types.ModuleType) -> None:
+        self._operators = operators
+
+    def __call__(self, plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
+        """Run the plan's DAG."""
+        dag = light_airflow.load(airflow.render(plan))
+        assert dag.dag_id == airflow.dag_id(plan)
+        executors = Executors(outcomes)
+        messages: dict[str, str] = {}
+        names: dict[str, str] = {}
+
+        def execute(task: Any, began: int) -> tuple[bool, int]:
+            names[task.task_id] = task.job_name
+            timeline = _Timeline(executors, began)
+            self._operators.World = functools.partial(  # type: ignore[attr-defined]
+                protocol.World, sleep=timeline.sleep, clock=lambda: timeline.now
+            )
+            self._operators._http_post = lambda: timeline.post  # type: ignore[attr-defined]
+            try:
+                task.execute(_context(dag, task))
+            except (protocol.StepFailedError, light_airflow.AirflowFailException) as error:
+                # What comes after the semicolon is advice on the Airflow variable.
+                messages[task.job_name] = str(error).rsplit("; look whether it runs, then delete", 1)[0]
+                return False, timeline.now - began
+            return True, timeline.now - began
+
+        light_airflow.Variable.values.clear()
+        state, states = light_airflow.play(dag, execute)
+        found: dict[str, str] = {
+            task.job_name: states[name].replace("upstream_failed", "skipped")
+            for name, task in dag.tasks.items()
+            if not isinstance(task, light_airflow.EmptyOperator)
+        }
+        calls = _in_time(executors.calls)
+        trace = trace_of(plan, calls, state, found, without_place(plan, messages))
+        return Run(trace, messages, begins(calls), _structure(dag, names))
+
+
+def dag_engine(operators: types.ModuleType) -> Callable[[Plan, Mapping[str, Outcome]], Run]:
+    """The engine on an imported runtime."""
+    return DagEngine(operators)
+
+
+@dataclasses.dataclass
+class _Timeline:
+    """One task's own time: nothing else moves its clock, for tasks share nothing."""
+
+    executors: Executors
+    now: int
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds == int(seconds) >= 0
+        self.now += int(seconds)
+
+    def post(self, url: str, body: Mapping[str, object], timeout: float) -> protocol.Reply:
+        answer = self.executors.answer(json.loads(json.dumps(body)), self.now)
+        assert answer.seconds < timeout
+        self.now += answer.seconds
+        return protocol.Reply(answer.status, answer.text, never_sent=not answer.sent)
+
+
+def _context(dag: light_airflow.DAG, task: light_airflow.BaseOperator) -> dict[str, Any]:
+    began = datetime(2025, 6, 1, tzinfo=UTC)
+    run = types.SimpleNamespace(run_id="manual__2025-06-01", start_date=began, logical_date=began)
+    instance = types.SimpleNamespace(dag_id=dag.dag_id, run_id=run.run_id, task_id=task.task_id, map_index=-1)
+    return {"ti": instance, "dag_run": run, "params": dag.params}
+
+
+def _in_time(calls: Iterable[Seen]) -> list[Seen]:
+    """The calls of all tasks in the order of time; each task's own keep theirs."""
+    return sorted(calls, key=lambda call: call.at)
+
+
+def _structure(dag: light_airflow.DAG, names: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    earlier = light_airflow.ancestors(dag)
+    return frozenset((names[before], names[name]) for name in names for before in earlier[name] if before in names)

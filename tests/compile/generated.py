@@ -1,0 +1,234 @@
+"""Definitions and tables of answers, made at random from a seed.
+
+A case is a definition as its user would have it in a file, read and compiled like any other, and for every step what its
+calls are answered. The same seed gives the same case. Retry policies are put into the plan, for AEF's format has none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from dataplatform.compile.build import build_plan
+from dataplatform.compile.plan import Level, Plan, Retry, Step, Target, Thread
+from dataplatform.compile.reference import LOST, REFUSED, Answer, Outcome
+from dataplatform.config.check import load_definition
+
+TARGET = Target(
+    project="acme-data-dev",
+    region="europe-west1",
+    intermediate_url="https://europe-west1-acme-data-dev.cloudfunctions.net/orch-framework-intermediate",
+    jobs_definitions_bucket="acme-data-dev-jobs",
+)
+EXECUTORS = ("dataform-tag-executor", "bq-saved-query-executor", "dataproc-serverless-job-executor")
+MAX_LEVELS, MAX_THREADS, MAX_STEPS = 8, 15, 8
+
+HOSTILE = (
+    "class end yes no null true ~ - init finish main run_step level_1 t1 run done 1 0o17 1e3 1st a.b a-b A_B x.md"
+    ' größe ジョブ 😀 ü {{ti}} {{ti}}{%raw%} ${x} a${b}c${d }${ %{x} """ \'\'\' \\ \\" a\\n $ # : a:b #c & * ! | @ ` ` error'
+    " load_error_log exception success running __import__('os').abort() ');import/os;#"
+).split(" ")
+LONG = "x" * 1300
+TEXTS = (
+    "",
+    "no",
+    'Exception : Exception("FAILED")',
+    '{"error": "KeyError", "message": "\'x\'"}',
+    "${sys.now()}",
+    "größe ジョブ 😀",
+    'a "quoted" text',
+    "two\nlines",
+    LONG,
+)
+WORDS = ("cancelled", "FAILED", "", "Success", "success ", "success\n", '"success"', "SUCCEEDED", "None", LONG)
+NO_IDS = ("42", "", "Aef_1", "aef", "my_aef_1", " aef_1", '{"error": "x"}', LONG)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One generated definition, compiled, and what its steps' calls are answered."""
+
+    seed: int
+    plan: Plan
+    outcomes: dict[str, Outcome]
+
+
+def case(seed: int, folder: Path, *, wire: bool = False, most: int = 40) -> Case:
+    """The case of a seed. `wire`: only answers that a server in real time can give. `most`: steps, about."""
+    rng = random.Random(f"meaning {seed} {wire} {most}")
+    file = folder / f"case_{seed}.json"
+    file.write_text(json.dumps(_definition(rng, most)), encoding="utf-8")
+    definition, problems = load_definition(file, root=folder)
+    assert definition is not None, f"seed {seed}: {problems.render()}"
+    plan = build_plan(dataclasses.replace(definition, engines=("workflows", "airflow")), TARGET)
+    plan = _with_policies(rng, plan)
+    # Most runs must get far: a pipeline of many steps of which each fails now and then would never reach its end.
+    trouble = rng.choice((0.0, 0.0, 0.02, 0.05, 0.15, 0.4))
+    answers = _Answers(rng, trouble, wire)
+    return Case(seed, plan, {step.id: answers.outcome(step) for step in plan.steps()})
+
+
+def _definition(rng: random.Random, most: int) -> dict[str, Any]:
+    names = _Names(rng)
+    extreme = rng.randrange(12)
+    count = MAX_LEVELS if extreme == 0 else min(rng.choice((1, 1, 2, 2, 3, 3, 4, rng.randint(1, MAX_LEVELS))), most)
+    budget = most
+    levels = []
+    for number in range(count):
+        widest = max(1, min(MAX_THREADS, budget - (count - number - 1)))
+        width = min(
+            widest, MAX_THREADS if extreme == 1 else rng.choice((1, 1, 2, 2, 3, 4, rng.randint(1, MAX_THREADS)))
+        )
+        threads = []
+        for index in range(width):
+            longest = max(1, min(MAX_STEPS, budget - (width - index - 1) - (count - number - 1)))
+            length = min(longest, MAX_STEPS if extreme == 2 else rng.choice((1, 1, 2, 2, 3, rng.randint(1, MAX_STEPS))))
+            budget -= length
+            threads.append({"THREAD_ID": _thread_id(rng, index), "STEPS": [_step(rng, names) for _ in range(length)]})
+        levels.append({"LEVEL_ID": str(number + 1), "THREADS": threads})
+    return {"engine": rng.choice(("cloud_workflows", "composer")), "definition": levels}
+
+
+def _thread_id(rng: random.Random, index: int) -> str:
+    return str(index + 1) if rng.random() < 0.8 else f"{rng.choice(HOSTILE)} {index + 1}"
+
+
+class _Names:
+    """Names of jobs, each once."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.used: set[str] = set()
+        self.number = 0
+
+    def __call__(self) -> str:
+        self.number += 1
+        name = f"job_{self.number}"
+        if self.rng.random() < 0.3:
+            words = [self.rng.choice(HOSTILE) for _ in range(self.rng.choice((1, 1, 2)))]
+            hostile = self.rng.choice((" ", "", "_")).join(words)
+            name = hostile if hostile not in self.used else f"{hostile} {self.number}"
+        self.used.add(name)
+        return name
+
+
+def _step(rng: random.Random, names: _Names) -> dict[str, Any]:
+    def number(value: int) -> int | str:
+        return value if rng.random() < 0.3 else str(value)
+
+    wait = rng.choice((1, 5, 20, 30, 60, rng.randint(1, 120)))
+    executor = rng.choice(EXECUTORS)
+    step: dict[str, Any] = {
+        "JOB_ID": f"J{names.number + 1:03}",
+        "JOB_NAME": names(),
+        "TYPE": "async",
+        "WAIT_TIME_SECONDS": number(wait),
+    }
+    if rng.random() < 0.3:
+        step["COMPOSER_STEP"] = executor
+    else:
+        step["FUNCTION_ID_NAME"] = executor
+        step["FUNCTION_STATUS_NAME"] = rng.choice((executor, executor, *EXECUTORS))
+    timeout = wait * rng.choice((1, 2, rng.randint(1, 12), rng.randint(4, 12))) + rng.choice((0, 0, rng.randint(0, 30)))
+    if rng.random() < 0.2:
+        step["ASYNC_TIMEOUT_LOOP_IN_MINUTES"] = number(-(-timeout // 60))
+    else:
+        step["TIMEOUT_SECONDS"] = number(timeout)
+    if rng.random() < 0.25:
+        step["CONTINUE_IF_FAIL"] = rng.choice((True, "True", "true"))
+    if rng.random() < 0.15:
+        properties = {rng.choice(HOSTILE): [rng.choice(HOSTILE), 1, 1.5, None, {"k": rng.choice(HOSTILE)}]}
+        step["STEP_PROPERTIES"] = properties if rng.random() < 0.5 else json.dumps(properties)
+    return step
+
+
+def _with_policies(rng: random.Random, plan: Plan) -> Plan:
+    """The plan with retry policies that differ from step to step, in half of the cases."""
+    if rng.random() < 0.5:
+        return plan
+    policies = [
+        Retry(),
+        *(
+            Retry(
+                max_retries=rng.randint(0, 6),
+                initial_delay=rng.randint(1, 20),
+                max_delay=rng.randint(1, 90),
+                multiplier=rng.randint(1, 4),
+            )
+            for _ in range(2)
+        ),
+    ]
+
+    def changed(level: Level) -> Level:
+        threads = tuple(
+            Thread(id=t.id, steps=tuple(dataclasses.replace(s, retry=rng.choice(policies)) for s in t.steps))
+            for t in level.threads
+        )
+        return Level(id=level.id, threads=threads)
+
+    return dataclasses.replace(plan, levels=tuple(changed(level) for level in plan.levels))
+
+
+class _Answers:
+    """Makes what calls are answered. `trouble` is the share of steps that fail, about."""
+
+    def __init__(self, rng: random.Random, trouble: float, wire: bool) -> None:
+        self.rng = rng
+        self.trouble = trouble
+        self.wire = wire
+
+    def outcome(self, step: Step) -> Outcome:
+        """The answers to one step."""
+        rng = self.rng
+        starts = [*self._burst(step, (429, 503), lost=False), self._start()]
+        statuses: list[Answer] = []
+        most = max(0, (step.timeout - 1) // step.poll_interval)
+        if rng.random() >= self.trouble:
+            most //= 2
+        for _ in range(min(most, rng.choice((0, 0, 1, 1, 2, 3, rng.randint(0, 9))))):
+            statuses += [*self._burst(step, (429, 502, 503, 504), lost=True), Answer(text="running")]
+        statuses += [*self._burst(step, (429, 502, 503, 504), lost=True), self._end()]
+        slow = not self.wire and rng.random() < 0.25
+
+        def late(answer: Answer) -> Answer:
+            return dataclasses.replace(answer, seconds=rng.randint(0, 20)) if slow and answer.sent else answer
+
+        return Outcome(starts=tuple(map(late, starts)), statuses=tuple(map(late, statuses)))
+
+    def _burst(self, step: Step, statuses: tuple[int, ...], *, lost: bool) -> list[Answer]:
+        """Answers after which the call is repeated; in some of the troubled steps one more than it is repeated."""
+        rng, most = self.rng, step.retry.max_retries
+        if rng.random() < 0.92:
+            return []
+        passing: list[Answer] = [Answer(status=rng.choice(statuses), text=rng.choice(TEXTS)) for _ in range(3)]
+        if lost:
+            passing.append(LOST)
+        if not self.wire:
+            passing.append(REFUSED)
+        length = most + 1 if rng.random() < self.trouble else min(most, rng.choice((1, 1, 2, rng.randint(0, most))))
+        return [rng.choice(passing) for _ in range(length)]
+
+    def _start(self) -> Answer:
+        rng = self.rng
+        if rng.random() >= self.trouble / 2:
+            return Answer(text=f"aef{rng.choice('_-')}{rng.choice((*HOSTILE, '1', 'error'))}")
+        kind = rng.random()
+        if kind < 0.3:
+            return Answer(text=rng.choice(NO_IDS))
+        if kind < 0.5:
+            return LOST
+        return Answer(status=rng.choice((400, 403, 404, 500, 502, 504)), text=rng.choice(TEXTS))
+
+    def _end(self) -> Answer:
+        rng = self.rng
+        if rng.random() >= self.trouble:
+            return Answer(text="success")
+        kind = rng.random()
+        if kind < 0.3:
+            return Answer(text="running")
+        if kind < 0.6:
+            return Answer(text=rng.choice(WORDS))
+        return Answer(status=rng.choice((400, 401, 403, 404, 500, 500, 500)), text=rng.choice(TEXTS))
