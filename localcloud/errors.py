@@ -6,7 +6,8 @@ from __future__ import annotations
 class ApiError(Exception):
     """A refusal of a service: raise it wherever the cloud would answer with an error status.
 
-    `status` is the HTTP status (404), `code` the service's own code (`NOT_FOUND`, `ResourceNotFound`), `message` its text.
+    `status` is the HTTP status (404), `code` the service's own code (`NOT_FOUND`, `ResourceNotFound`), `message` its
+    text.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
