@@ -1,0 +1,64 @@
+"""What an execution knows about itself and whom it tells what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from localcloud.workflows.clock import REAL, Clock, Responder
+from localcloud.workflows.events import LogLine, StepEntry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The surroundings of one execution. `name` is the execution's resource name."""
+
+    name: str
+    project: str
+    project_number: str
+    location: str
+    workflow: str
+    revision: str
+    service_account: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    routes: Mapping[str, str] = field(default_factory=dict)
+    time_scale: float = 1.0
+    callback_base: str = "https://workflowexecutions.googleapis.com"
+    clock: Clock = REAL
+    responder: Responder | None = None
+    """Answers requests in place of the network."""
+
+    @property
+    def execution(self) -> str:
+        """The execution's id."""
+        return self.name.rsplit("/", 1)[-1]
+
+    def variables(self) -> dict[str, str]:
+        """Environment variables, the service's own and the user's."""
+        return {
+            **self.environment,
+            "GOOGLE_CLOUD_LOCATION": self.location,
+            "GOOGLE_CLOUD_PROJECT_ID": self.project,
+            "GOOGLE_CLOUD_PROJECT_NUMBER": self.project_number,
+            "GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME": self.service_account,
+            "GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID": self.execution,
+            "GOOGLE_CLOUD_WORKFLOW_ID": self.workflow,
+            "GOOGLE_CLOUD_WORKFLOW_REVISION_ID": self.revision,
+        }
+
+
+class Observer(Protocol):
+    """Is told about steps and logs, in the execution's own thread."""
+
+    def entry(self, entry: StepEntry) -> None:
+        """A step's entry is new or has changed."""
+        ...
+
+    def log(self, line: LogLine) -> None:
+        """The workflow logged a line."""
+        ...
+
+    def flush(self, current: list[dict[str, str]]) -> bool:
+        """Called a few times a second and at the end; True asks the execution to cancel."""
+        ...
