@@ -1,0 +1,1 @@
+"""The services of the embedded cloud, by resource type."""

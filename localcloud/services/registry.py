@@ -1,0 +1,106 @@
+"""Which service serves a resource type."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from localcloud.errors import ApiError
+from localcloud.rules.tables import known
+from localcloud.services.base import Service
+
+
+def unknown_type(token: str) -> ApiError:
+    """The refusal of a type no table knows."""
+    return ApiError(
+        400,
+        "notServed",
+        f"The embedded cloud does not know the resource type {token}: it has no table of its rules, and serving it"
+        " without one would be laxer than the cloud.",
+    )
+
+
+@cache
+def service_for(token: str) -> Service:
+    """The service of a resource type.
+
+    Raises:
+        ApiError: no table knows the type.
+    """
+    if not known(token):
+        raise unknown_type(token)
+    package = token.partition(":")[0]
+    if package == "gcp":
+        return _google(token)
+    if package == "azure-native":
+        from localcloud.services.azure import ArmResource
+
+        return ArmResource(token)
+    from localcloud.services.bridged import BridgedResource
+
+    return BridgedResource(token)
+
+
+def _google(token: str) -> Service:
+    from localcloud.services import iam
+
+    grant = iam.target_of(token)
+    if grant is not None:
+        return iam.Grant(token, *grant)
+    module, kind = token.split(":")[1].split("/")[0], token.rpartition(":")[2]
+    if kind.lower().endswith("iampolicy"):
+        from localcloud.services.more_google import Policy
+
+        return Policy(token)
+    return _special(module, kind, token) or _plain(module, token)
+
+
+def _special(module: str, kind: str, token: str) -> Service | None:
+    from localcloud.services import (
+        composer,
+        datafusion,
+        kms,
+        more_google,
+        projects,
+        secretmanager,
+        serviceaccount,
+        storage,
+    )
+
+    classes: dict[tuple[str, str], type] = {
+        ("bigquery", "Dataset"): more_google.Dataset,
+        ("composer", "Environment"): composer.Environment,
+        ("composer", "UserWorkloadsConfigMap"): composer.UserWorkload,
+        ("composer", "UserWorkloadsSecret"): composer.UserWorkload,
+        ("datafusion", "Instance"): datafusion.Instance,
+        ("kms", "CryptoKey"): kms.CryptoKey,
+        ("kms", "KeyRing"): kms.KeyRing,
+        ("kms", "SecretCiphertext"): kms.SecretCiphertext,
+        ("organizations", "Project"): more_google.Project,
+        ("projects", "IAMCustomRole"): projects.CustomRole,
+        ("projects", "Service"): projects.EnabledService,
+        ("projects", "ServiceIdentity"): projects.ServiceIdentity,
+        ("pubsub", "Topic"): more_google.Topic,
+        ("secretmanager", "Secret"): secretmanager.Secret,
+        ("secretmanager", "SecretVersion"): secretmanager.SecretVersion,
+        ("serviceaccount", "Account"): serviceaccount.Account,
+        ("serviceaccount", "Key"): serviceaccount.Key,
+        ("storage", "Bucket"): storage.Bucket,
+        ("storage", "BucketObject"): storage.BucketObject,
+        ("storage", "Folder"): storage.ManagedFolder,
+        ("storage", "ManagedFolder"): storage.ManagedFolder,
+        ("storage", "Notification"): storage.Notification,
+    }
+    if (module, kind) == ("workflows", "Workflow"):
+        from localcloud.services.workflows import Workflow
+
+        return Workflow(token)
+    found = classes.get((module, kind))
+    service: Service | None = found(token) if found is not None else None
+    return service
+
+
+def _plain(module: str, token: str) -> Service:
+    from localcloud.services.gcp import GoogleResource
+    from localcloud.services.more_google import ComputeResource
+
+    return ComputeResource(token) if module == "compute" else GoogleResource(token)
