@@ -1,0 +1,1 @@
+"""The Pulumi program: loads a stack's configuration, composes components, exports outputs."""

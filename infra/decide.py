@@ -1,0 +1,85 @@
+"""All of a stack that can be decided without a cloud: its configuration, its names, the compiled pipelines.
+
+`dp check` stops here; the program goes on and registers. Neither the engine nor a provider is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataplatform.config import check
+from dataplatform.config.check import LoadedStack, load_stack
+from dataplatform.config.platform import Gcp
+from dataplatform.diagnostics import Diagnostics, InputError, nearest
+from infra.naming import GcpNames, gcp_names
+from infra.pipelines import CompiledPipelines, compile_pipelines
+from infra.stack_file import StackFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """All of a stack that can be known without a cloud."""
+
+    loaded: LoadedStack
+    names: GcpNames | None
+    pipelines: CompiledPipelines
+
+
+def decide(root: Path, stack: str) -> Decided:
+    """Load, name and compile a stack; raises InputError with every diagnostic, and registers nothing."""
+    loaded = load_stack(root, stack)
+    diagnostics = Diagnostics()
+    names: GcpNames | None = None
+    pipelines = CompiledPipelines()
+    gcp = loaded.platform.gcp
+    try:
+        names = gcp_names(loaded) if gcp is not None else None
+    except InputError as error:
+        diagnostics.extend(error.diagnostics.items)
+    if gcp is not None:
+        diagnostics.extend(_unknown_references(loaded, gcp).items)
+    try:
+        pipelines = compile_pipelines(loaded)
+    except InputError as error:
+        diagnostics.extend(error.diagnostics.items)
+    if diagnostics:
+        raise InputError(diagnostics)
+    return Decided(loaded=loaded, names=names, pipelines=pipelines)
+
+
+def check_stacks(root: Path, stacks: Sequence[str]) -> Diagnostics:
+    """Everything that is wrong with these stacks and can be told without a cloud."""
+    found = check.check_stacks(root, stacks)
+    for stack in stacks:
+        try:
+            decide(root, stack)
+        except InputError as error:
+            # What the models refuse is found by both; a diagnostic is shown once.
+            found.extend(error.diagnostics.items)
+    return found
+
+
+def _unknown_references(loaded: LoadedStack, gcp: Gcp) -> Diagnostics:
+    """Accessors such as `$composer` that name an identity the stack does not have."""
+    parts = {"composer": gcp.composer, "data_fusion": gcp.data_fusion, "workflows": gcp.workflows}
+    known = sorted(f"${name}" for name, part in parts.items() if part is not None)
+    wrong = [
+        (name, index, accessor)
+        for name, secret in gcp.secrets.items()
+        for index, accessor in enumerate(secret.accessors)
+        if accessor.startswith("$") and accessor not in known
+    ]
+    diagnostics = Diagnostics()
+    if wrong:
+        places = StackFile(loaded.file)
+        for name, index, accessor in wrong:
+            places.add(
+                diagnostics,
+                "DP218",
+                ("gcp", "secrets", name, "accessors", index),
+                f"'{accessor}' names no identity of this stack",
+                nearest(accessor, known),
+            )
+    return diagnostics

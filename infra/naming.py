@@ -1,0 +1,168 @@
+"""Physical names: deterministic, checked against the services' limits, never cut to fit.
+
+A name that does not fit is a mistake in the stack file: names that are truncated until they fit collide silently.
+
+| what | name |
+|---|---|
+| bucket of a zone | `<project>-<environment>-<zone>`: bucket names are global, project ids are too |
+| key ring | `<key_ring>-<environment>`, from generation 2 on `<key_ring>-<environment>-g<generation>` |
+| secret | `<environment>-<secret>` |
+| Data Fusion instance, Composer environment | `<environment>-<name>` |
+| service account | `<environment>-composer`, `-datafusion`, `-workflows` |
+| workflow | the compiler's id of the definition, without the environment: callers know workflows by it |
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dataplatform.config.check import LoadedStack
+from dataplatform.config.platform import Gcp
+from dataplatform.diagnostics import Diagnostics, InputError
+from infra.stack_file import StackFile
+
+BUCKET = "gcp:storage/bucket:Bucket"
+KEY_RING = "gcp:kms/keyRing:KeyRing"
+SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 - a resource token
+DATA_FUSION = "gcp:datafusion/instance:Instance"
+COMPOSER = "gcp:composer/environment:Environment"
+ACCOUNT = "gcp:serviceaccount/account:Account"
+WORKFLOW = "gcp:workflows/workflow:Workflow"
+
+_ALL_LAKE_LOCATIONS = {"EU": "europe", "US": "us", "ASIA": "asia"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a service accepts as a name."""
+
+    what: str
+    pattern: str
+    min: int
+    max: int
+
+
+@cache
+def limits() -> Mapping[str, Limit]:
+    """The limits by resource token, from name_limits.json, which says where each comes from."""
+    table = json.loads(Path(__file__).with_name("name_limits.json").read_text(encoding="utf-8"))
+    return {
+        token: Limit(what=entry["what"], pattern=entry["pattern"], min=entry["min"], max=entry["max"])
+        for token, entry in table.items()
+        if not token.startswith("_")
+    }
+
+
+def problem(token: str, name: str) -> str | None:
+    """What the service would not accept about the name, in a sentence with the limit; None where it fits."""
+    limit = limits()[token]
+    if len(name) > limit.max:
+        return (
+            f"the {limit.what} name '{name}' has {len(name)} characters, {len(name) - limit.max} more than the "
+            f"limit of {limit.max}"
+        )
+    if len(name) < limit.min:
+        return f"the {limit.what} name '{name}' has {len(name)} characters, the least is {limit.min}"
+    if not re.search(limit.pattern, name):
+        return f"the {limit.what} name '{name}' does not match {limit.pattern}"
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GcpNames:
+    """The physical names of one stack on Google Cloud, by what the stack file calls them."""
+
+    buckets: Mapping[str, str]
+    key_ring: str
+    secrets: Mapping[str, str]
+    data_fusion: str | None
+    composer: str | None
+    accounts: Mapping[str, str]
+    """`composer`, `datafusion`, `workflows` -> account id."""
+
+
+def gcp_names(loaded: LoadedStack) -> GcpNames:
+    """All names of the stack; raises InputError with a diagnostic for each that does not fit."""
+    gcp = loaded.platform.gcp
+    assert gcp is not None, "asked for the names of a stack that has nothing on Google Cloud"
+    names = _Namer(loaded)
+    environment = loaded.platform.environment
+    found = GcpNames(
+        buckets={
+            zone: names.make(BUCKET, f"{gcp.project}-{environment}-{zone}", "lake", "zones", zone)
+            for zone in (gcp.lake.zones if gcp.lake else {})
+        },
+        key_ring=names.make(
+            KEY_RING,
+            key_ring_name(gcp.kms.key_ring, environment, gcp.kms.generation),
+            *(("kms", "key_ring") if "key_ring" in gcp.kms.model_fields_set else ()),
+        ),
+        secrets={key: names.make(SECRET, f"{environment}-{key}", "secrets", key) for key in gcp.secrets},
+        data_fusion=names.make(DATA_FUSION, f"{environment}-{gcp.data_fusion.name}", "data_fusion", "name")
+        if gcp.data_fusion
+        else None,
+        composer=names.make(COMPOSER, f"{environment}-{gcp.composer.name}", "composer", "name")
+        if gcp.composer
+        else None,
+        accounts={key: names.make(ACCOUNT, f"{environment}-{key}", part) for key, part in _accounts(gcp).items()},
+    )
+    names.finish()
+    return found
+
+
+def check_names(loaded: LoadedStack) -> Diagnostics:
+    """The same as diagnostics: empty where every name fits."""
+    try:
+        if loaded.platform.gcp is not None:
+            gcp_names(loaded)
+    except InputError as error:
+        return error.diagnostics
+    return Diagnostics()
+
+
+def key_ring_name(key_ring: str, environment: str, generation: int) -> str:
+    """Physical name of a key ring."""
+    return f"{key_ring}-{environment}" + (f"-g{generation}" if generation > 1 else "")
+
+
+def key_location(region: str, lake_location: str | None) -> str:
+    """Where the key of the lake's buckets must be: Cloud Storage wants it where the bucket is."""
+    if lake_location is None:
+        return region
+    return _ALL_LAKE_LOCATIONS.get(lake_location.upper(), lake_location.lower())
+
+
+def _accounts(gcp: Gcp) -> dict[str, str]:
+    """Service accounts the stack has, with the part of the stack file each belongs to."""
+    parts = {"composer": gcp.composer, "datafusion": gcp.data_fusion, "workflows": gcp.workflows}
+    keys = {"composer": "composer", "datafusion": "data_fusion", "workflows": "workflows"}
+    return {account: keys[account] for account, part in parts.items() if part is not None}
+
+
+class _Namer:
+    """Checks names as they are made and keeps what is wrong, so that all of it is told at once."""
+
+    def __init__(self, loaded: LoadedStack) -> None:
+        self._loaded = loaded
+        self._wrong: list[tuple[tuple[str, ...], str, str]] = []
+
+    def make(self, token: str, name: str, *path: str) -> str:
+        if wrong := problem(token, name):
+            self._wrong.append((path, wrong, limits()[token].what))
+        return name
+
+    def finish(self) -> None:
+        if not self._wrong:
+            return
+        diagnostics = Diagnostics()
+        places = StackFile(self._loaded.file)
+        for path, wrong, what in self._wrong:
+            places.add(
+                diagnostics, "DP221", ("gcp", *path), wrong, f"shorten or change what the {what}'s name is made of"
+            )
+        raise InputError(diagnostics)
