@@ -1,0 +1,75 @@
+"""What a person sees while the engine works: a line at once, a line for each resource, never two silent seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+from dataplatform.local.events import REPLACING, UNCHANGED, Operation, Run
+
+SILENCE = 1.8
+"""Seconds without a line after which one says what is in flight."""
+
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "import": "=", "refresh": "?"}
+_VERBS = {
+    "create": ("create", "created"),
+    "update": ("update", "updated"),
+    "delete": ("delete", "deleted"),
+    "create-replacement": ("create the replacement", "replacement created"),
+    "delete-replaced": ("delete the replaced", "replaced one deleted"),
+    "replace": ("REPLACE", "replaced"),
+    "import": ("import", "imported"),
+    "import-replacement": ("import the replacement", "replacement imported"),
+}
+
+
+class Display:
+    """Prints what happens; with `quiet` nothing, for `--json`."""
+
+    def __init__(self, out: TextIO, *, quiet: bool = False, preview: bool = False, operations: bool = True) -> None:
+        self.stream, self.quiet = out, quiet
+        self._preview, self._operations = preview, operations
+        self._last = time.monotonic()
+
+    def line(self, text: str) -> None:
+        """Print a line now."""
+        self._last = time.monotonic()
+        if not self.quiet:
+            self.stream.write(text + "\n")
+            self.stream.flush()
+
+    def operation(self, operation: Operation) -> None:
+        """Show an operation that has ended (in a preview: that is planned)."""
+        if operation.op in UNCHANGED or not operation.custom or operation.status == "running":
+            return
+        if not self._operations and operation.status != "failed":
+            return
+        if self._preview and operation.op in {"create-replacement", "delete-replaced"}:
+            return  # shown once, as the replacement they are parts of
+        if not self._preview and operation.op == "replace":
+            return  # only the bracket around its two parts
+        self.line(self._text(operation))
+
+    def _text(self, operation: Operation) -> str:
+        future, past = _VERBS.get(operation.op, (operation.op, operation.op))
+        sign = "!" if operation.op in REPLACING else "-" if "delete" in operation.op else _SIGNS.get(operation.op, " ")
+        what = f"  {sign} {operation.type}  {operation.name}"
+        if operation.status == "failed":
+            return f"  x {operation.type}  {operation.name}  could not be {past}  {operation.seconds:.1f} s"
+        if not self._preview:
+            return f"{what}  {past}  {operation.seconds:.1f} s"
+        because = f"  because of {', '.join(operation.keys)}" if operation.keys else ""
+        changed = f"  [{', '.join(operation.diffs)}]" if operation.diffs and not operation.keys else ""
+        return f"{what}  {future}{because}{changed}"
+
+    def heartbeat(self, run: Run, doing: str) -> None:
+        """Say what is in flight, where nothing has been said for a while."""
+        if time.monotonic() - self._last < SILENCE:
+            return
+        running = run.in_flight()
+        if not running:
+            self.line(f"  … {doing}")
+            return
+        shown = ", ".join(f"{o.name} ({o.seconds:.0f} s)" for o in running[:3])
+        more = f" and {len(running) - 3} more" if len(running) > 3 else ""
+        self.line(f"  … in flight: {shown}{more}")

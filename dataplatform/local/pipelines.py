@@ -1,0 +1,48 @@
+"""Which pipeline a person means, and its plans."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from dataplatform.compile.build import build_plan, target_for
+from dataplatform.compile.plan import Engine, Plan
+from dataplatform.config.check import load_definition, load_stack, load_stack_config
+from dataplatform.config.pipeline import Definition
+from dataplatform.diagnostics import InputError, nearest
+from dataplatform.local.errors import UsageError
+from dataplatform.local.trace import RunTrace
+
+
+def plans(root: Path, stack: str, pipeline: str, engine: Engine | None) -> list[Plan]:
+    """The plan of a pipeline, named by a file or by its name in the stack's folder.
+
+    Raises:
+        UsageError: when there is none of that name.
+        InputError: when the stack or the definition is wrong.
+    """
+    definition = _definition(root, stack, pipeline)
+    if engine is not None:
+        definition = replace(definition, engines=(engine,))
+    return [build_plan(definition, target_for(load_stack_config(root, stack).platform))]
+
+
+def _definition(root: Path, stack: str, pipeline: str) -> Definition:
+    file = Path(pipeline)
+    if file.suffix == ".json" or file.is_file():
+        if not file.is_file():
+            raise UsageError(f"no file {pipeline}")
+        definition, problems = load_definition(file)
+        if definition is None or problems:
+            raise InputError(problems)
+        return definition
+    known = {definition.name: definition for definition in load_stack(root, stack).definitions}
+    if pipeline not in known:
+        raise UsageError(f"no pipeline '{pipeline}' in stack {stack}; {nearest(pipeline, known)}")
+    return known[pipeline]
+
+
+def as_dict(trace: RunTrace, file: Path) -> dict[str, Any]:
+    """A run for `--json`."""
+    return {**asdict(trace), "record": str(file)}
