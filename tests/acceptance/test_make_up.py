@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -38,6 +39,31 @@ def same_in_state_and_cloud(checkout: Checkout, *stacks: str) -> None:
     assert sorted((r["type"], r["id"]) for r in checkout.cloud()) == known
 
 
+BROWSER_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=2000",
+    "--enable-logging=stderr",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    """Chromium. Where a machine has none, what needs it is left out by name; CI installs it and fails without it."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and os.environ.get("CI"):
+        pytest.fail("CI must have chromium")
+    if found is None:
+        pytest.skip("chromium is not installed: nobody looks at the page")
+    return found
+
+
 @pytest.fixture(scope="module")
 def up(checkout: Checkout) -> Checkout:
     """The checkout after `make up`, with secrets of our own instead of the samples."""
@@ -59,6 +85,28 @@ def test_make_up_ends_with_outputs_runs_and_the_page(up: Checkout) -> None:
     assert (up.root / ".dp" / "page.html").is_file()
     assert str(up.root / ".dp" / "page.html") in closing
     same_in_state_and_cloud(up, "dev")
+
+
+def test_the_page_works_in_a_browser(up: Checkout, tmp_path: Path, browser: str) -> None:
+    """It opens from disk with its script running: the search leaves what is asked for, and nothing is complained of."""
+    typed = (
+        '<script>search.value = "hawk_key"; search.dispatchEvent(new Event("input"));'
+        "document.title = [...document.querySelectorAll('ul.tree .leaf')]"
+        ".filter((leaf) => !leaf.closest('[hidden]')).length;</script></body>"
+    )
+    copy = tmp_path / "page.html"
+    copy.write_text((up.root / ".dp" / "page.html").read_text("utf-8").replace("</body>", typed), "utf-8")
+    done = subprocess.run(
+        [browser, *BROWSER_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", copy.as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "CONSOLE" not in done.stderr, done.stderr
+    assert "<title>3</title>" in done.stdout, "the secret, its version and its reader"
+    for pipeline in ("demo_pipeline_cloud_workflows", "demo_pipeline_composer"):
+        assert re.search(rf"succeeded.{{0,200}}{pipeline}", done.stdout, re.DOTALL)
 
 
 def test_make_up_again_changes_nothing(up: Checkout) -> None:

@@ -204,7 +204,7 @@ def test_ctrl_c_is_130_and_says_how_to_go_on(dp: Dp, project: Path, monkeypatch:
     def stop(*_: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dataplatform.config.check.load_stack", stop)
+    monkeypatch.setattr("infra.decide.load_stack", stop)
     status, _, err = dp("--root", project, "up", "dev", "--local")
     assert status == 130
     assert "dp up dev --local" in err
