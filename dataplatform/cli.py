@@ -18,6 +18,7 @@ from dataplatform.diagnostics import nearest
 from dataplatform.local.engine_env import as_shell, engine_env, project_root
 from dataplatform.local.errors import Exit, UsageError
 from dataplatform.local.output import Output, execute
+from dataplatform.show.cli import COMMANDS
 
 if TYPE_CHECKING:
     from dataplatform.compile.plan import Engine
@@ -273,6 +274,10 @@ def env(ctx: click.Context, shell: bool, cloud: bool, as_json: bool) -> int:
         output.say(as_shell(variables).rstrip("\n"))
 
     return execute(Output("env", as_json), body)
+
+
+for _command in COMMANDS:
+    dp.add_command(_command)
 
 
 def _needs_local(local: bool, command: str, stack: str) -> None:

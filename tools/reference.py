@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataplatform.config.codes import CODES
-from dataplatform.config.schema import stack_schema
+from dataplatform.show.schema import schema
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -42,8 +42,7 @@ stable.
 
 def configuration() -> str:
     """The page of all configuration fields, one section a model, in the order they are first used."""
-    schema = stack_schema()
-    models: dict[str, Any] = schema["$defs"]
+    models: dict[str, Any] = schema("stack")["$defs"]
     parts, seen, waiting = [_CONFIGURATION], {"Platform"}, ["Platform"]
     while waiting:
         name = waiting.pop(0)
@@ -64,7 +63,7 @@ def diagnostics() -> str:
 
 def _table(model: dict[str, Any]) -> str:
     required = set(model.get("required", ()))
-    rows = ["| field | type | default | |", "|---|---|---|---|"]
+    rows = ["| field | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model["properties"].items():
         default = "required" if name in required else f"`{json.dumps(field['default'])}`" if "default" in field else ""
         words = " ".join(field.get("description", "").split()).replace("|", "\\|")

@@ -224,7 +224,8 @@ def step_trace(step: Step, outcome: Outcome) -> StepTrace:
 
 def delay(retry: Retry, repetition: int) -> int:
     """Seconds before the nth repetition of a call, from 1."""
-    return min(retry.initial_delay * retry.multiplier ** (repetition - 1), retry.max_delay)
+    wanted: int = retry.initial_delay * retry.multiplier ** (repetition - 1)
+    return min(wanted, retry.max_delay)
 
 
 @dataclass

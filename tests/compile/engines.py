@@ -18,7 +18,7 @@ from localcloud.workflows import clock
 from localcloud.workflows.local import run as run_workflow
 from localcloud.workflows.web import Request
 from tests.compile import light_airflow
-from tests.compile.observed import Executors, Seen, begins, order, step_trace
+from tests.compile.observed import Executors, Seen, begins, order, place, step_trace
 
 BEGIN = 1_750_000_000
 LOCAL = "http://127.0.0.1/intermediate"
@@ -54,8 +54,6 @@ def trace_of(
 
 def without_place(plan: Plan, messages: Mapping[str, str]) -> dict[str, str]:
     """The messages without what names the step, which may itself hold any text."""
-    from tests.compile.observed import place
-
     return {step.id: messages[step.id].removeprefix(place(plan, step)) for step in plan.steps() if step.id in messages}
 
 
@@ -125,9 +123,9 @@ class DagEngine:
         light_airflow.Variable.values.clear()
         state, states = light_airflow.play(dag, execute)
         found: dict[str, str] = {
-            task.job_name: states[name].replace("upstream_failed", "skipped")
+            job: states[name].replace("upstream_failed", "skipped")
             for name, task in dag.tasks.items()
-            if not isinstance(task, light_airflow.EmptyOperator)
+            if (job := getattr(task, "job_name", None)) is not None
         }
         calls = _in_time(executors.calls)
         trace = trace_of(plan, calls, state, found, without_place(plan, messages))

@@ -1,7 +1,8 @@
 """Definitions and tables of answers, made at random from a seed.
 
-A case is a definition as its user would have it in a file, read and compiled like any other, and for every step what its
-calls are answered. The same seed gives the same case. Retry policies are put into the plan, for AEF's format has none.
+A case is a definition as its user would have it in a file, read and compiled like any other, and for every step what
+its calls are answered. The same seed gives the same case. Retry policies are put into the plan, for AEF's format has
+none.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ TARGET = Target(
 EXECUTORS = ("dataform-tag-executor", "bq-saved-query-executor", "dataproc-serverless-job-executor")
 MAX_LEVELS, MAX_THREADS, MAX_STEPS = 8, 15, 8
 
+# fmt: off
 HOSTILE = (
-    "class end yes no null true ~ - init finish main run_step level_1 t1 run done 1 0o17 1e3 1st a.b a-b A_B x.md"
-    ' größe ジョブ 😀 ü {{ti}} {{ti}}{%raw%} ${x} a${b}c${d }${ %{x} """ \'\'\' \\ \\" a\\n $ # : a:b #c & * ! | @ ` ` error'
-    " load_error_log exception success running __import__('os').abort() ');import/os;#"
-).split(" ")
+    "class", "end", "yes", "no", "null", "true", "~", "-", "init", "finish", "main", "run_step", "level_1", "t1",
+    "run", "done", "1", "0o17", "1e3", "1st", "a.b", "a-b", "A_B", "x.md", "größe", "ジョブ", "😀", "ü", "{{ti}}",
+    "{{ti}}{%raw%}", "${x}", "a${b}c${d", "}${", "%{x}", "\"\"\"", "'''", "\\", "\\\"", "a\\n", "$", "#", ":", "a:b",
+    "#c", "&", "*", "!", "|", "@", "`", "error", "load_error_log", "exception", "success", "running",
+    "__import__('os').abort()", "');import/os;#", 'a\xa0b', "İ", "ﬁle", "ΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩΩ",
+)
+# fmt: on
 LONG = "x" * 1300
 TEXTS = (
     "",

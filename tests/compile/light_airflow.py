@@ -104,7 +104,8 @@ def _dag() -> DAG:
 
 @functools.cache
 def _arguments(operator: type) -> frozenset[str]:
-    return frozenset(name for base in operator.__mro__ for name in inspect.signature(base.__init__).parameters)
+    made = [vars(base)["__init__"] for base in operator.__mro__ if "__init__" in vars(base)]
+    return frozenset(name for init in made for name in inspect.signature(init).parameters)
 
 
 class _Meta(type):
@@ -183,7 +184,7 @@ Variable.__module__ = "airflow.sdk"
 @contextlib.contextmanager
 def installed() -> Iterator[types.ModuleType]:
     """Put the stand-ins where Airflow's modules would be, and import the runtime on top of them: its `operators`."""
-    mine = {
+    mine: dict[str, dict[str, Any]] = {
         "airflow": {},
         "airflow.sdk": {
             "DAG": DAG,

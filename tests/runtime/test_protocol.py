@@ -156,8 +156,9 @@ def test_repetitions_end_with_their_number_not_at_the_deadline() -> None:
         short.step(SPEC.__class__(**{**vars(SPEC), "retry": Retry(max_retries=3, max_delay=3)})).start()
     assert short.sleeps == [2, 3, 3]
     quick = Script((503, "later"))
+    once = Retry(max_retries=1, initial_delay=9, max_delay=3)
     with pytest.raises(StepFailedError, match="HTTP status 503: later"):
-        quick.step(SPEC.__class__(**{**vars(SPEC), "retry": Retry(max_retries=1, initial_delay=9, max_delay=3)})).start()
+        quick.step(SPEC.__class__(**{**vars(SPEC), "retry": once})).start()
     assert quick.sleeps == [3]
     late = Script((503, "later"))
     with pytest.raises(StepFailedError, match="HTTP status 503: later"):

@@ -1,0 +1,150 @@
+"""The commands `graph`, `explain`, `diff`, `import` and `schema`, to be added to `dp`.
+
+Heavy modules are imported inside the commands, as in `dataplatform.cli`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dataplatform.local.engine_env import project_root
+from dataplatform.local.errors import Exit, UsageError
+from dataplatform.local.output import Output, execute
+
+if TYPE_CHECKING:
+    from dataplatform.show.commands import Format
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, diagnostics included.")
+_STACK = click.option("--stack", default="dev", show_default=True, help="The stack whose values and executors count.")
+_OUT = click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
+
+
+def _root(ctx: click.Context) -> Path:
+    given: Path | None = ctx.obj
+    if given is not None and not (given / "Pulumi.yaml").is_file():
+        raise UsageError(f"{given} has no Pulumi.yaml; name the project's folder with --root")
+    root = given.resolve() if given is not None else project_root()
+    if root is None:
+        raise UsageError("no Pulumi.yaml here or above; go to the project, or name it with dp --root DIR")
+    return root
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option("--format", "fmt", type=click.Choice(["svg", "mermaid"]), help="By the ending of --out; else svg.")
+@_OUT
+@_STACK
+@_JSON
+@click.pass_context
+def graph(ctx: click.Context, pipeline: str, fmt: Format | None, out: Path | None, stack: str, as_json: bool) -> int:
+    """Draw a PIPELINE (a name, or a definition file) as SVG or Mermaid."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import commands
+
+        output.root = root = _root(ctx)
+        _tell(output, commands.graph(root, stack, pipeline, fmt, out), "graph")
+
+    return execute(Output("graph", as_json), body)
+
+
+@click.command()
+@click.argument("pipeline")
+@_STACK
+@_JSON
+@click.pass_context
+def explain(ctx: click.Context, pipeline: str, stack: str, as_json: bool) -> int:
+    """Say in words what a PIPELINE (a name, or a definition file) does and when."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import commands
+        from dataplatform.show import explain as explained
+
+        output.root = root = _root(ctx)
+        plan = commands.plan_of(root, stack, pipeline)
+        text = explained.explain(plan)
+        output.data = {"text": text, "plan": explained.as_dict(plan)}
+        output.say(text.rstrip("\n"))
+
+    return execute(Output("explain", as_json), body)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
+@_STACK
+@_JSON
+@click.pass_context
+def diff(ctx: click.Context, a: str, b: str, exit_code: bool, stack: str, as_json: bool) -> int:
+    """Show what changes in meaning from pipeline A to B (names, or definition files)."""
+
+    def body(output: Output) -> int:
+        from dataplatform.show import commands
+        from dataplatform.show.diff import as_dicts
+
+        output.root = root = _root(ctx)
+        compared = commands.diff(root, stack, a, b)
+        output.data = {"changes": as_dicts(compared.changes)}
+        output.say(compared.text.rstrip("\n"))
+        return Exit.CHANGES if exit_code and compared.changes else Exit.OK
+
+    return execute(Output("diff", as_json), body)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file or folder instead of printing.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--stack", help="A stack whose own executors the definition may name.")
+@_JSON
+@click.pass_context
+def import_(ctx: click.Context, file: Path, out: Path | None, force: bool, stack: str | None, as_json: bool) -> int:
+    """Convert a definition FILE: AEF's JSON to YAML, or YAML back to AEF's JSON."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import commands
+
+        functions: list[str] = []
+        if stack is not None:
+            output.root = _root(ctx)
+            functions = commands.functions_of(output.root, stack)
+        shown = commands.import_(file, out, functions=functions, force=force)
+        _tell(output, shown, "definition")
+        if shown.path is not None and shown.path.resolve().parent == file.resolve().parent:
+            output.say(f"now delete {file}: a folder may hold one definition of a name")
+
+    return execute(Output("import", as_json), body)
+
+
+@click.command()
+@click.argument("kind")
+@_OUT
+@_JSON
+def schema(kind: str, out: Path | None, as_json: bool) -> int:
+    """Print the JSON Schema of a KIND of file, for editors: stack or definition."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import commands
+
+        shown = commands.schema(kind, out)
+        _tell(output, shown, "schema")
+        if output.json:
+            import json
+
+            output.data["schema"] = json.loads(shown.text)
+
+    return execute(Output("schema", as_json), body)
+
+
+def _tell(output: Output, shown: Any, what: str) -> None:
+    """The text, or the file that has it."""
+    output.data = {what: shown.text, "file": str(shown.path) if shown.path else None}
+    output.say(str(shown.path) if shown.path else shown.text.rstrip("\n"))
+
+
+COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema)
+"""All of them: `for command in COMMANDS: dp.add_command(command)`."""

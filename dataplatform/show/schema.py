@@ -1,0 +1,168 @@
+"""JSON Schemas for editors: those of the models, with a description on every key and unknown keys refused everywhere.
+
+A description is the model's own where it has one (a field's, or the text below it in the class), else it stands in the
+table here. A test holds the table against the models, so that no key is without and no entry is left over.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+
+from dataplatform.config import pipeline, platform
+from dataplatform.config.schema import definition_schema, stack_schema
+
+Kind = Literal["stack", "definition"]
+KINDS: Final[tuple[Kind, ...]] = ("stack", "definition")
+
+DESCRIPTIONS: Final = MappingProxyType(
+    {
+        "config": "Configuration of the program and of its providers, as namespace:key.",
+        "encryptedkey": "Pulumi's: the data key of the stack, encrypted by the secrets provider.",
+        "encryptionsalt": "Pulumi's: the salt of the passphrase that encrypts the stack's secrets.",
+        "environment": "Pulumi's: Pulumi ESC environments that the stack imports.",
+        "secretsprovider": "Pulumi's: what encrypts the stack's secrets, such as gcpkms://… or passphrase.",
+        "config.data-platform:platform": "The stack: what it has and how it is sized.",
+        "config.secure": "The encrypted value, written by `pulumi config set --secret`.",
+        "Composer.name": "Part of the environment's name.",
+        "Composer.image_version": "Composer generation and Airflow version, such as composer-3-airflow-2.11.1.",
+        "Composer.size": "Size of the environment's managed parts.",
+        "Composer.private": "Private IP only.",
+        "Composer.network": "The environment's network; the service's own where left out (Composer 3).",
+        "Composer.workloads": "Sizing of scheduler, workers and the rest; the size's defaults where left out.",
+        "Composer.airflow_config_overrides": "Airflow options as section-option: value.",
+        "Composer.env_variables": "Environment variables of Airflow. No secrets: name them in gcp.secrets.",
+        "Composer.pypi_packages": "PyPI packages to install: name to version specifier, empty for any version.",
+        "ComposerNetwork.network": "The VPC network.",
+        "ComposerNetwork.subnetwork": "The subnetwork of the environment's nodes.",
+        "DataFusion.name": "Part of the instance's name.",
+        "DataFusion.edition": "Edition of the instance; it cannot be changed without replacing it.",
+        "DataFusion.version": "Version of Data Fusion; the service's newest where left out.",
+        "DataFusion.private": "Private IP only; it needs a network.",
+        "DataFusion.network": "How a private instance reaches the network.",
+        "DataFusion.rbac": "Role-based access control for namespaces (enterprise edition).",
+        "DataFusion.logging": "Send logs to Cloud Logging.",
+        "DataFusion.monitoring": "Send metrics to Cloud Monitoring.",
+        "DataFusion.options": "Instance options of the service, as text.",
+        "DataFusionNetwork.connection": "VPC peering, or Private Service Connect.",
+        "DataFusionNetwork.network": "The VPC network to peer with.",
+        "DataFusionNetwork.ip_allocation": "The instance's own range in that network, a /22 such as 10.89.48.0/22.",
+        "DataFusionNetwork.network_attachment": "The network attachment of a Private Service Connect connection.",
+        "Executors.project": "Project of the functions; the stack's where left out.",
+        "Executors.region": "Region of the functions; the stack's where left out.",
+        "Executors.intermediate": "Name of the function through which executors are called.",
+        "Gcp.project": "Id of the Google Cloud project.",
+        "Gcp.region": "Region of everything that has one, such as europe-west1.",
+        "Gcp.kms": "The stack's encryption keys.",
+        "Gcp.lake": "The lake's buckets; none where left out.",
+        "Gcp.secrets": "Secrets by name; each has its value as data-platform:<name> in the configuration.",
+        "Gcp.data_fusion": "A Data Fusion instance; none where left out.",
+        "Gcp.composer": "A Composer environment; none where left out.",
+        "Gcp.workflows": "Cloud Workflows as an engine of the pipelines; not used where left out.",
+        "Gcp.executors": "The functions that run steps.",
+        "Kms.key_ring": "Part of the key ring's name.",
+        "Kms.rotation_period": "How often a key gets a new version (ISO 8601, such as P90D).",
+        "Kms.destroy_scheduled_duration": "How long a destroyed key version can be restored (ISO 8601, such as P30D).",
+        "Lake.location": "Region or multi-region of the buckets, such as EU; the stack's region where left out.",
+        "Lake.zones": "The zones by name; each is a bucket.",
+        "LifecycleRule.age_days": "Days since an object was created.",
+        "LifecycleRule.action": "Delete the object, or move it to a storage class.",
+        "Pipelines.directory": "Folder of the definitions, relative to the project's root.",
+        "Pipelines.parameters": "Values that definitions may refer to.",
+        "Workflows.call_log_level": "Which calls of a workflow are logged.",
+        "Workload.cpu": "vCPUs of one.",
+        "Workload.memory_gb": "Memory of one, in GB.",
+        "Workload.storage_gb": "Storage of one, in GB.",
+        "Workload.count": "How many; for workers see min_count and max_count.",
+        "Workloads.scheduler": "Airflow's scheduler.",
+        "Workloads.web_server": "Airflow's web server.",
+        "Workloads.worker": "Airflow's workers.",
+        "Workloads.triggerer": "Airflow's triggerer, which deferred tasks wait in.",
+        "Zone.storage_class": "Storage class of new objects.",
+        "Zone.versioning": "Keep replaced and deleted objects as noncurrent versions.",
+        "Zone.retention": "How long an object cannot be deleted or replaced (ISO 8601, such as P30D).",
+        "Zone.lifecycle": "Rules for objects of a certain age, by name.",
+        "Platform.environment": "Short name of the environment, such as dev; it is part of physical names.",
+        "Platform.labels": "Labels of every resource that can have them.",
+        "Platform.gcp": "What the stack has on Google Cloud.",
+        "Platform.pipelines": "Where the pipelines are.",
+        "LevelFile.THREADS": "The threads: they run at the same time.",
+        "ThreadFile.STEPS": "The steps: they run one after the other.",
+        "StepFile.NEXT": "Not supported: steps run in the order of the file.",
+        "StepFile.READ_INPUT_FROM": "Not supported: hand values over in STEP_PROPERTIES.",
+        "StepFile.FUNCTION_NAME": "Not supported: it belongs to TYPE sync.",
+        "StepFile.workflows_name": "Not supported: it belongs to TYPE workflows.",
+    }
+)
+"""`Model.key` (or the key of a stack file) → what an editor shows for it."""
+
+
+def schema(kind: Kind) -> dict[str, Any]:
+    """The schema of a kind of file, as JSON data."""
+    made = stack_schema() if kind == "stack" else definition_schema()
+    for name, model in made.get("$defs", {}).items():
+        _describe(model, name)
+    if kind == "stack":
+        _describe(made, "")
+        _describe(made["properties"]["config"], "config")
+        for below in made["properties"]["config"]["patternProperties"].values():
+            _describe(below, "config")
+    else:
+        _describe(made, made.get("title", ""))
+    _close(made)
+    return made
+
+
+def text(kind: Kind) -> str:
+    """The schema as the text of a file."""
+    return json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n"
+
+
+def _describe(node: dict[str, Any], owner: str) -> None:
+    for key, value in node.get("properties", {}).items():
+        if "description" not in value:
+            described = _documented().get((owner, key)) or DESCRIPTIONS.get(f"{owner}.{key}" if owner else key)
+            if described:
+                value["description"] = described
+
+
+def _close(node: Any) -> None:
+    """Keys of a mapping whose keys follow a pattern: those that do not are unknown."""
+    if isinstance(node, dict):
+        if "patternProperties" in node:
+            node.setdefault("additionalProperties", False)
+        for value in node.values():
+            _close(value)
+    elif isinstance(node, list):
+        for value in node:
+            _close(value)
+
+
+@cache
+def _documented() -> dict[tuple[str, str], str]:
+    """Class and field → the text that stands below the field in the class."""
+    found: dict[tuple[str, str], str] = {}
+    for module in (platform, pipeline):
+        for item in ast.parse(inspect.getsource(module)).body:
+            if not isinstance(item, ast.ClassDef) or not _is_model(getattr(module, item.name, None)):
+                continue
+            for field, below in zip(item.body, item.body[1:], strict=False):
+                if (
+                    isinstance(field, ast.AnnAssign)
+                    and isinstance(field.target, ast.Name)
+                    and isinstance(below, ast.Expr)
+                    and isinstance(below.value, ast.Constant)
+                    and isinstance(below.value.value, str)
+                ):
+                    found[item.name, field.target.id] = " ".join(below.value.value.split())
+    return found
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
