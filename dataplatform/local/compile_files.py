@@ -21,12 +21,14 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
     Raises:
         InputError: when anything is wrong in any file; nothing was written then.
     """
-    target = target_for(load_stack_config(root, stack).platform)
+    platform = load_stack_config(root, stack).platform
+    target = target_for(platform)
+    functions = platform.gcp.executors.functions if platform.gcp else ()
     problems = Diagnostics()
     texts: dict[Path, str] = {}
     origin: dict[Path, Path] = {}
     for file in dict.fromkeys(files):
-        definition, found = load_definition(file)
+        definition, found = load_definition(file, root=root, functions=functions)
         problems.extend(found.items)
         if definition is None or found:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,19 @@ def plans(root: Path, stack: str, pipeline: str, engine: Engine | None) -> list[
         UsageError: when there is none of that name.
         InputError: when the stack or the definition is wrong.
     """
-    definition = _definition(root, stack, pipeline)
+    platform = load_stack_config(root, stack).platform
+    definition = _definition(root, stack, pipeline, platform.gcp.executors.functions if platform.gcp else ())
     if engine is not None:
         definition = replace(definition, engines=(engine,))
-    return [build_plan(definition, target_for(load_stack_config(root, stack).platform))]
+    return [build_plan(definition, target_for(platform))]
 
 
-def _definition(root: Path, stack: str, pipeline: str) -> Definition:
+def _definition(root: Path, stack: str, pipeline: str, functions: Sequence[str]) -> Definition:
     file = Path(pipeline)
-    if file.suffix == ".json" or file.is_file():
+    if file.suffix in (".json", ".yaml", ".yml") or file.is_file():
         if not file.is_file():
             raise UsageError(f"no file {pipeline}")
-        definition, problems = load_definition(file)
+        definition, problems = load_definition(file, root=root, functions=functions)
         if definition is None or problems:
             raise InputError(problems)
         return definition

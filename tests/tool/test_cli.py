@@ -259,3 +259,31 @@ def test_check_of_one_definition_is_quick(project: Path) -> None:
     python = best([sys.executable, "-c", "pass"])
     check = best([sys.executable, "-m", "dataplatform.cli", "check", "dev"])
     assert check - python <= 0.5
+
+
+def test_a_stacks_own_executors_are_known_to_compile(dp: Dp, project: Path, tmp_path: Path) -> None:
+    definition = tmp_path / "own.json"
+    definition.write_text(DEFINITION.read_text().replace("dataform-tag-executor", "acme-own-executor"))
+    status, _, err = dp("--root", project, "compile", definition, "--out", tmp_path / "out")
+    assert status == 1
+    assert "acme-own-executor" in err
+    stack = project / "Pulumi.dev.yaml"
+    stack.write_text(
+        stack.read_text().replace(
+            "      composer:\n", "      executors: {functions: [acme-own-executor]}\n      composer:\n"
+        )
+    )
+    status, _, err = dp("--root", project, "compile", definition, "--out", tmp_path / "out")
+    assert (status, err) == (0, "")
+    assert "acme-own-executor" in (tmp_path / "out" / "workflows" / "own.yaml").read_text()
+
+
+def test_a_compiled_file_of_the_project_is_what_is_deployed(dp: Dp, project: Path, tmp_path: Path) -> None:
+    from infra.decide import decide
+
+    deployed = {dag.name: dag.text for dag in decide(project, "dev").pipelines.dags}
+    status, _, _ = dp(
+        "--root", project, "compile", project / "pipelines" / DEFINITION.name, "--out", tmp_path, "--engine", "airflow"
+    )
+    assert status == 0
+    assert (tmp_path / "dags" / f"{DEFINITION.stem}.py").read_text() == deployed[DEFINITION.stem]
