@@ -52,7 +52,7 @@ def require_engine() -> Path:
     """The engine's folder; the test fails where there is none, because skipping would hide that nothing was shown."""
     folder = engine_bin()
     if folder is None:
-        pytest.fail("there is no Pulumi CLI: run `make engine`, or set PULUMI_BIN")
+        pytest.fail("there is no Pulumi CLI: run `make setup`, or set PULUMI_BIN")
     return folder
 
 

@@ -46,8 +46,9 @@ ENVIRONMENTS = {
     "python": Environment("python", ".venv"),
     "airflow2": Environment("airflow2", ".venvs/airflow2", ("--only-group", "airflow2")),
     "airflow3": Environment("airflow3", ".venvs/airflow3", ("--only-group", "airflow3")),
+    "emulator": Environment("emulator", ".venvs/emulator", ("--only-group", "emulator")),
 }
-PURPOSES = {"up": ("python", "airflow2"), "test": ("python", "airflow2", "airflow3")}
+PURPOSES = {"up": ("python", "airflow2"), "test": ("python", "airflow2", "airflow3", "emulator")}
 
 
 def find_uv(root: Path, progress: Progress) -> str:

@@ -1,7 +1,8 @@
 """Google Cloud Workflows for the embedded cloud: deploy-time check, interpreter, executions and the REST services.
 
-Deliberately absent: connectors (`googleapis.*`), Eventarc triggers, customer-managed keys and IAM. A definition that
-needs one of them is refused when it is deployed, or the call is refused with the reason; nothing is pretended.
+Deliberately absent: Eventarc triggers, customer-managed keys and IAM. Connectors (`googleapis.*`) are calls of the APIs
+they stand for: those of Workflows are answered here, any other needs a route to something that answers; without one the
+call fails with the reason, nothing is pretended.
 """
 
 from __future__ import annotations

@@ -11,9 +11,10 @@ import uuid
 from collections import deque
 from typing import TYPE_CHECKING
 
+from localcloud.workflows import connectors, library, limits
 from localcloud.workflows import expressions as ex
-from localcloud.workflows import library, limits
 from localcloud.workflows.blocking import perform_blocking
+from localcloud.workflows.connectors.calls import perform_connector
 from localcloud.workflows.evaluate import evaluate, list_index, member
 from localcloud.workflows.failures import WorkflowError, failure, key_error, type_error, value_error
 from localcloud.workflows.frames import Fiber, JoinFrame, LoopFrame, Range, Scope, SequenceFrame, TryFrame
@@ -56,10 +57,11 @@ _KINDS: dict[type, str] = {
 
 
 class SuspendError(Exception):
-    """Raised out of an expression that must call a subworkflow first."""
+    """Raised out of an expression that must call a subworkflow, or a connector's helper, first."""
 
-    def __init__(self, routine: Routine, values: dict[str, Value]) -> None:
-        super().__init__(routine.name)
+    def __init__(self, path: str, routine: Routine | None, values: list[Value]) -> None:
+        super().__init__(path)
+        self.path = path
         self.routine = routine
         self.values = values
 
@@ -90,11 +92,11 @@ class _Environment:
 
     def call(self, path: str, arguments: list[Value]) -> Value:
         routine = self.machine.program.routines.get(path)
-        if routine is not None:
+        if routine is not None or path.startswith(connectors.PREFIX):
             if self.frame.cursor < len(self.frame.memo):
                 self.frame.cursor += 1
                 return self.frame.memo[self.frame.cursor - 1]
-            raise SuspendError(routine, bind(routine, arguments))
+            raise SuspendError(path, routine, arguments)
         return self.machine.actions.library(self.fiber, library.FUNCTIONS[path], arguments)
 
 
@@ -128,7 +130,9 @@ class Actions:
         """The API's name of a step's type."""
         match step.action:
             case Call(path, _, _, _, _):
-                return "STEP_SUBWORKFLOW_CALL" if path in self.machine.program.routines else "STEP_STD_LIB_CALL"
+                if path in self.machine.program.routines:
+                    return "STEP_SUBWORKFLOW_CALL"
+                return "STEP_CONNECTOR_CALL" if path.startswith(connectors.PREFIX) else "STEP_STD_LIB_CALL"
             case Parallel(_, loop, _, _, _, _):
                 return "STEP_PARALLEL_FOR" if loop is not None else "STEP_PARALLEL_BRANCH"
             case action:
@@ -249,6 +253,9 @@ class Actions:
         routine = self.machine.program.routines.get(action.path)
         if routine is not None:
             self.machine.enter(fiber, routine, bind(routine, given), deliver)
+            return
+        if action.path.startswith(connectors.PREFIX):
+            perform_connector(self.machine, fiber, action.path, given, deliver)
             return
         function = library.FUNCTIONS[action.path]
         arguments = library.arrange(function, given)

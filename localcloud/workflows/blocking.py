@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from localcloud.workflows import limits, web
+from localcloud.workflows.connectors.calls import perform_experimental
 from localcloud.workflows.events import LogLine
 from localcloud.workflows.failures import failure, type_error, value_error
 from localcloud.workflows.frames import Fiber
@@ -26,7 +27,9 @@ Deliver = Callable[[Value], None]
 
 def perform_blocking(machine: Machine, fiber: Fiber, name: str, given: dict[str, Value], deliver: Deliver) -> None:
     """Begin a blocking call; its value goes to `deliver`. Raises WorkflowError."""
-    if name.startswith("http."):
+    if name.startswith("experimental."):
+        perform_experimental(machine, fiber, name, given, deliver)
+    elif name.startswith("http."):
         _http(machine, fiber, name, given, deliver)
     elif name == "sys.sleep":
         machine.wait(fiber, _seconds("sys.sleep", given.get("seconds")), lambda: deliver(None))
@@ -88,13 +91,8 @@ def _http(machine: Machine, fiber: Fiber, name: str, given: dict[str, Value], de
     # Positional arguments fill skipped parameters with null; a body that is null was not given either way.
     if given.get("body") is None:
         given.pop("body", None)
-    request = web.prepare(name, given, context.routes, context.service_account)
-    if context.responder is None:
-        machine.background(fiber, lambda: web.send(request), request.abort, deliver)
-        return
-    answer = context.responder(request)
-    seconds = min(answer.seconds, request.timeout)
-    machine.wait(fiber, seconds, lambda: deliver(web.respond(request, answer)))
+    request = web.prepare(name, given, {**context.served, **context.routes}, context.service_account)
+    machine.exchange(fiber, request, deliver)
 
 
 def _create_callback(machine: Machine, method: Value) -> Value:

@@ -1,8 +1,8 @@
 """Reads a definition's tree into a Program and reports what the syntax does not allow.
 
 By https://cloud.google.com/workflows/docs/reference/syntax and its pages per step type. Names and jumps are checked
-afterwards, in `names` and `jumps`. A step name may have letters, digits, underscores and hyphens: the reference says
-alphanumeric characters and underscores, its own cheat sheet uses hyphens.
+afterwards, in `names` and `jumps`. A step may have any name: "Workflows doesn't enforce a naming convention for step
+names" (…/syntax/steps).
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ _KINDS: dict[str, frozenset[str]] = {
     "return": frozenset(),
     "raise": frozenset(),
 }
-_STEP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ROUTINE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _RESERVED = frozenset({"end", "break", "continue"})
@@ -86,7 +85,6 @@ class _RoutineBuilder:
     def __init__(self, report: Report, name: str, place: Node) -> None:
         self.report = report
         self.built = Routine(name, (), Block("body", None), place.line, place.column)
-        self.parallel_depth = 0
 
     def error(self, node: Node, message: str) -> None:
         self.report.at(node, message)
@@ -177,8 +175,8 @@ class _RoutineBuilder:
         outer, self.report.step = self.report.step, name
         step = Step(name, place.line, place.column, block, len(block.steps))
         block.steps.append(step)
-        if not _STEP_NAME.fullmatch(name):
-            self.error(place, f"invalid step name '{name}': letters, digits, underscores and hyphens are allowed")
+        if not name.strip():
+            self.error(place, "a step's name cannot be empty")
         elif name in _RESERVED:
             self.error(place, f"'{name}' is reserved and cannot name a step")
         if name in self.built.labels:
@@ -327,7 +325,7 @@ class _RoutineBuilder:
         elif rest:
             self.unknown_keys(
                 node,
-                ("condition", "next", "return", "raise", "assign", "call", "args", "result", "steps"),
+                ("condition", "next", *_KINDS, "args", "result", "retry", "except"),
                 "a case of a switch",
             )
             block = self.single("condition", step, node, frozenset({"condition", "next"}))
@@ -390,11 +388,6 @@ class _RoutineBuilder:
             self.error(node, f"'parallel' must be a map; got {node.kind()}")
             return Jump()
         self.unknown_keys(node, ("branches", "for", "shared", "concurrency_limit", "exception_policy"), "'parallel'")
-        self.parallel_depth += 1
-        if self.parallel_depth > limits.PARALLEL_DEPTH:
-            self.error(
-                node, f"parallel steps are nested {self.parallel_depth} deep; the limit is {limits.PARALLEL_DEPTH}"
-            )
         branches, loop = node.get("branches"), node.get("for")
         if (branches is None) == (loop is None):
             self.error(node, "'parallel' needs either 'branches' or 'for', and only one of them")
@@ -409,7 +402,6 @@ class _RoutineBuilder:
                 self.error(limit, f"concurrency_limit must be a positive integer or an expression; got {limit.kind()}")
         found = tuple(self.branches(step, branches)) if branches is not None else ()
         iteration = self.loop(step, loop, "iteration") if loop is not None else None
-        self.parallel_depth -= 1
         return Parallel(found, iteration, tuple(self.shared(node.get("shared"))), template, node.line, node.column)
 
     def branches(self, step: Step, node: Node) -> Iterable[Branch]:
@@ -428,8 +420,8 @@ class _RoutineBuilder:
                 self.error(item, f"a branch must be a map with one key, its name; got {self.shape(item)}")
                 continue
             ((name, body),) = item.data.items()
-            if not _STEP_NAME.fullmatch(name):
-                self.error(item, f"invalid branch name '{name}'")
+            if not name.strip():
+                self.error(item, "a branch's name cannot be empty")
             if name in seen:
                 self.error(item, f"branch name '{name}' is used twice in one parallel step")
             seen.add(name)
@@ -471,9 +463,7 @@ class _RoutineBuilder:
             return None, None
         self.unknown_keys(node, ("as", "steps"), "'except'")
         name = node.get("as")
-        if name is None:
-            self.error(node, "'as' is missing in 'except'")
-        elif not self.variable_name(name, name.data):
+        if name is not None and not self.variable_name(name, name.data):
             name = None
         steps = node.get("steps")
         block = self.block("except", step, steps) if steps is not None else Block("except", step)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from localcloud.workflows.clock import REAL, Clock, Responder
 from localcloud.workflows.events import LogLine, StepEntry
+
+
+class Internal(Protocol):
+    """The Workflows and Workflow Executions APIs of the service that runs the execution."""
+
+    def request(self, method: str, path: str, query: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What a request to them is answered with. Raises ApiError."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +31,15 @@ class Context:
     service_account: str
     environment: Mapping[str, str] = field(default_factory=dict)
     routes: Mapping[str, str] = field(default_factory=dict)
+    served: Mapping[str, str] = field(default_factory=dict)
+    """Routes of the process itself; connectors ask `internal` instead."""
     time_scale: float = 1.0
     callback_base: str = "https://workflowexecutions.googleapis.com"
     clock: Clock = REAL
     responder: Responder | None = None
     """Answers requests in place of the network."""
+    internal: Internal | None = None
+    """Answers the connectors of Workflows itself."""
 
     @property
     def execution(self) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from localcloud.errors import ApiError
 from localcloud.workflows import limits
+from localcloud.workflows.api import InProcess
 from localcloud.workflows.check import compile_source
 from localcloud.workflows.context import Context
 from localcloud.workflows.failures import WorkflowError, failure
@@ -108,6 +109,9 @@ class ExecutionsService:
         self.world = world
         self.workflows = WorkflowsService(world)
         self.routes = dict(routes or {})
+        self.served: dict[str, str] = {}
+        """Services of this process that http.* calls reach without a route."""
+        self.internal = InProcess(self.workflows, self)
         self.time_scale = time_scale
         self.callback_base = callback_base
         self.on_event = on_event
@@ -320,6 +324,8 @@ class ExecutionsService:
             routes=self.routes,
             time_scale=self.time_scale,
             callback_base=self.callback_base,
+            internal=self.internal,
+            served=self.served,
         )
         recorder = Recorder(self.world, name, self.on_event)
         return Machine(compile_source(workflow["sourceContents"]), context, recorder)

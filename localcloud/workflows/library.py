@@ -338,6 +338,13 @@ _DEFINITIONS = (
     Function("http.post", _HTTP, 1, blocking=True),
     Function("http.put", _HTTP, 1, blocking=True),
     Function("http.request", ("method", *_HTTP), 2, blocking=True),
+    Function("experimental.executions.run", ("workflow_id", "location", "project_id", "argument"), 1, blocking=True),
+    Function(
+        "experimental.executions.map",
+        ("workflow_id", "arguments", "timeout", "location", "project_id"),
+        2,
+        blocking=True,
+    ),
     Function("events.create_callback_endpoint", ("http_callback_method",), 0, blocking=True),
     Function("events.await_callback", ("callback", "timeout"), 1, blocking=True),
 )
@@ -363,9 +370,6 @@ CONSTANTS: Mapping[str, Value] = MappingProxyType(
 
 MODULES = frozenset(name.split(".", 1)[0] for name in (*FUNCTIONS, *CONSTANTS) if "." in name)
 """Names of the library's modules."""
-
-NOT_SERVED = ("googleapis.", "experimental.", "executions.")
-"""Prefixes of what the service knows and the embedded cloud does not serve yet."""
 
 
 def arrange(function: Function, arguments: list[Value] | dict[str, Value]) -> list[Value]:

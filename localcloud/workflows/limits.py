@@ -7,7 +7,9 @@ and https://cloud.google.com/workflows/docs/reference/stdlib/http/get (HTTP time
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 KIB = 1024
 
@@ -28,6 +30,7 @@ HTTP_RESPONSE_BYTES = 2048 * KIB
 HTTP_TIMEOUT_SECONDS = 1800
 HTTP_DEFAULT_TIMEOUT_SECONDS = 300.0
 SLEEP_SECONDS = 31_536_000
+CONNECTOR_TIMEOUT_SECONDS = 31_536_000
 LABELS = 64
 LABEL_CHARACTERS = 63
 DESCRIPTION_CHARACTERS = 1000
@@ -36,22 +39,49 @@ ENVIRONMENT_VARIABLE_BYTES = 4 * KIB
 WORKFLOW_ID_CHARACTERS = 64
 WORKFLOWS_PER_PROJECT = 10_000
 
-FIGURES = MappingProxyType(
-    {
-        "source code size (bytes)": SOURCE_BYTES,
-        "expression length (characters)": EXPRESSION_CHARACTERS,
-        "assignments per step": ASSIGNMENTS_PER_STEP,
-        "conditions per switch": CONDITIONS_PER_SWITCH,
-        "branches per parallel step": BRANCHES_PER_STEP,
-        "nesting of parallel steps": PARALLEL_DEPTH,
-        "concurrent branches and iterations": CONCURRENT_BRANCHES,
-        "unhandled exceptions of parallel steps": UNHANDLED_EXCEPTIONS,
-        "call stack depth": CALL_DEPTH,
-        "steps per execution": STEPS_PER_EXECUTION,
-        "string length (bytes)": STRING_BYTES,
-        "memory for variables (bytes)": VARIABLES_BYTES,
-        "argument size (bytes)": ARGUMENT_BYTES,
-        "HTTP response size (bytes)": HTTP_RESPONSE_BYTES,
-    }
+_QUOTAS = "https://cloud.google.com/workflows/quotas"
+_API = "discovery document workflows.v1"
+_HTTP = "https://cloud.google.com/workflows/docs/reference/stdlib/http/request"
+_CONNECTORS = "https://cloud.google.com/workflows/docs/reference/googleapis"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit: the words used for it, the figure, whether it is enforced at deploy or at run, and its source."""
+
+    words: str
+    value: int | float
+    enforced: Literal["deploy", "run"]
+    source: str
+
+
+LIMITS = (
+    Limit("source code size (bytes)", SOURCE_BYTES, "deploy", _QUOTAS),
+    Limit("expression length (characters)", EXPRESSION_CHARACTERS, "deploy", _QUOTAS),
+    Limit("assignments per step", ASSIGNMENTS_PER_STEP, "deploy", _QUOTAS),
+    Limit("conditions per switch", CONDITIONS_PER_SWITCH, "deploy", _QUOTAS),
+    Limit("branches per parallel step", BRANCHES_PER_STEP, "deploy", _QUOTAS),
+    Limit("nesting of parallel steps", PARALLEL_DEPTH, "run", _QUOTAS),
+    Limit("concurrent branches and iterations", CONCURRENT_BRANCHES, "run", _QUOTAS),
+    Limit("unhandled exceptions of parallel steps", UNHANDLED_EXCEPTIONS, "run", _QUOTAS),
+    Limit("call stack depth", CALL_DEPTH, "run", _QUOTAS),
+    Limit("steps per execution", STEPS_PER_EXECUTION, "run", _QUOTAS),
+    Limit("string length (bytes)", STRING_BYTES, "run", _QUOTAS),
+    Limit("memory for variables (bytes)", VARIABLES_BYTES, "run", _QUOTAS),
+    Limit("argument size (bytes)", ARGUMENT_BYTES, "run", _QUOTAS),
+    Limit("HTTP response size (bytes)", HTTP_RESPONSE_BYTES, "run", _QUOTAS),
+    Limit("HTTP timeout (seconds)", HTTP_TIMEOUT_SECONDS, "run", _HTTP),
+    Limit("connector timeout (seconds)", CONNECTOR_TIMEOUT_SECONDS, "run", _CONNECTORS),
+    Limit("sleep (seconds)", SLEEP_SECONDS, "run", _QUOTAS),
+    Limit("workflows per project", WORKFLOWS_PER_PROJECT, "deploy", _QUOTAS),
+    Limit("workflow id (characters)", WORKFLOW_ID_CHARACTERS, "deploy", _API),
+    Limit("labels", LABELS, "deploy", _API),
+    Limit("label key or value (characters)", LABEL_CHARACTERS, "deploy", _API),
+    Limit("description (characters)", DESCRIPTION_CHARACTERS, "deploy", _API),
+    Limit("environment variables", ENVIRONMENT_VARIABLES, "deploy", _API),
+    Limit("environment variable (bytes)", ENVIRONMENT_VARIABLE_BYTES, "deploy", _API),
 )
-"""Every limit that is enforced, by the words used for it in messages and documentation."""
+"""Every limit that is enforced."""
+
+FIGURES = MappingProxyType({limit.words: limit.value for limit in LIMITS})
+"""The figures by the words used for them in messages and documentation."""

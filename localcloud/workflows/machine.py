@@ -19,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from localcloud.workflows import limits
-from localcloud.workflows.actions import Actions, SuspendError
+from localcloud.workflows import limits, web
+from localcloud.workflows.actions import Actions, SuspendError, bind
 from localcloud.workflows.callbacks import Callbacks
+from localcloud.workflows.connectors.calls import perform_connector
 from localcloud.workflows.context import Context, Observer
 from localcloud.workflows.events import StepEntry
 from localcloud.workflows.failures import TraceElement, WorkflowError, failure
@@ -198,7 +199,10 @@ class Machine:
             self.actions.perform(fiber, frame, step)
         except SuspendError as call:
             memo = frame.memo
-            self.enter(fiber, call.routine, call.values, memo.append)
+            if call.routine is None:
+                perform_connector(self, fiber, call.path, call.values, memo.append)
+            else:
+                self.enter(fiber, call.routine, bind(call.routine, call.values), memo.append)
 
     # Waiting
 
@@ -241,6 +245,31 @@ class Machine:
 
         threading.Thread(target=run, daemon=True, name="workflow-http").start()
 
+    def exchange(
+        self,
+        fiber: Fiber,
+        request: web.Request,
+        deliver: Callable[[Value], None],
+        failed: Callable[[WorkflowError], None] | None = None,
+    ) -> None:
+        """Send a request and let the fiber wait; an error goes to `failed`, where given, else becomes the fiber's."""
+        responder = self.context.responder
+
+        def outcome(work: Callable[[], Value]) -> Callable[[], None]:
+            try:
+                value = work()
+            except WorkflowError as error:
+                caught = error
+                return lambda: (failed or _throw)(caught)
+            return lambda: deliver(value)
+
+        if responder is None:
+            self.background(fiber, lambda: outcome(partial(web.send, request)), request.abort, lambda finish: finish())
+            return
+        answer = responder(request)
+        seconds = min(answer.seconds, request.timeout)
+        self.wait(fiber, seconds, lambda: outcome(partial(web.respond, request, answer))())
+
     def hold(self, fiber: Fiber, timeout: float, late: Callable[[], None]) -> Callable[[Callable[[], None]], None]:
         """Let a fiber wait for something from outside; the returned function delivers it, from any thread."""
         token = object()
@@ -261,7 +290,8 @@ class Machine:
         self, fiber: Fiber, routine: Routine, values: dict[str, Value], deliver: Callable[[Value], None] | None
     ) -> None:
         """Call a routine."""
-        if fiber.call_depth >= limits.CALL_DEPTH:
+        # `main` itself is not a call: twenty calls may be open in it.
+        if fiber.call_depth > limits.CALL_DEPTH:
             raise failure("RecursionError", f"maximum call stack depth of {limits.CALL_DEPTH} exceeded")
         scope = Scope(self.memory)
         for name, value in values.items():

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from localcloud.workflows import connectors, library
 from localcloud.workflows import expressions as ex
-from localcloud.workflows import library
 from localcloud.workflows.program import (
     Assign,
     Block,
@@ -215,6 +215,8 @@ class _Checker:
     def call_problem(self, call: Call) -> str | None:
         given = call.arguments
         routine = self.program.routines.get(call.path)
+        if routine is None and call.path.startswith(connectors.PREFIX):
+            return connectors.problem(call.path, given.keys() if isinstance(given, dict) else len(given))
         if routine is None:
             function = library.FUNCTIONS.get(call.path)
             if function is None:
@@ -286,6 +288,12 @@ class _Checker:
             if not required <= given <= len(routine.parameters):
                 return f"subworkflow '{path}' takes {_count(required, len(routine.parameters))}; got {given}"
             return None
+        helper = connectors.HELPERS.get(path)
+        if helper is not None and helper.in_expressions:
+            return connectors.problem(path, given)
+        if path.startswith(connectors.PREFIX):
+            found = connectors.problem(path, given) if helper is None and connectors.find(path) is None else None
+            return found or f"connector '{path}' blocks and can only be called by a call step, not in an expression"
         function = library.FUNCTIONS.get(path)
         if function is None:
             return _unknown_function(path)
@@ -308,8 +316,6 @@ def _constant(path: str) -> bool:
 
 
 def _unknown_function(path: str) -> str:
-    if path.startswith(library.NOT_SERVED):
-        return f"'{path}': connectors are not served by the embedded cloud yet; call the API with http.* instead"
     return f"symbol '{path}' is neither a function of the standard library nor a sub-workflow name"
 
 

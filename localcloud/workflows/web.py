@@ -11,6 +11,7 @@ import base64
 import http.client
 import ipaddress
 import json
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from localcloud.workflows.values import Value, is_number, json_text, scalar_text
 if TYPE_CHECKING:
     from localcloud.workflows.clock import Answer
 
+_PRIVATE_FORM = "projects/PROJECT/locations/LOCATION/namespaces/NAMESPACE/services/SERVICE"
+_PRIVATE_SERVICE = re.compile(re.sub("[A-Z]+", "[^/]+", _PRIVATE_FORM))
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
@@ -59,9 +62,7 @@ def prepare(function: str, given: Mapping[str, Value], routes: Mapping[str, str]
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise value_error(f"invalid URL: {url}")
-    for name in ("private_service_name", "ca_certificate"):
-        if given.get(name) is not None:
-            raise value_error(f"{name} is not served by the embedded cloud")
+    _check_private(given)
     headers = _headers(given.get("headers"))
     body = _encode_body(given.get("body"), headers) if "body" in given else None
     if given.get("auth") is not None:
@@ -70,6 +71,17 @@ def prepare(function: str, given: Mapping[str, Value], routes: Mapping[str, str]
     return Request(
         method.upper(), _resolve(_with_query(url, given.get("query")), routes), headers, body, _timeout(given)
     )
+
+
+def _check_private(given: Mapping[str, Value]) -> None:
+    """Check what only a private network gives a meaning; the request goes where the URL leads."""
+    for name in ("private_service_name", "ca_certificate"):
+        value = given.get(name)
+        if value is not None and not isinstance(value, str):
+            raise type_error(f"{name} must be a string; got: {type_name(value)}")
+    service = given.get("private_service_name")
+    if service is not None and not _PRIVATE_SERVICE.fullmatch(service):
+        raise value_error(f"private_service_name must be {_PRIVATE_FORM}; got: {service}")
 
 
 def _timeout(given: Mapping[str, Value]) -> float:
@@ -139,6 +151,10 @@ def _authorization(auth: Value, url: str, account: str) -> str:
     """A stand-in token: it names the workflow's service account and is signed by nobody."""
     if not isinstance(auth, dict):
         raise type_error(f"auth must be a map; got: {type_name(auth)}")
+    for name in ("scope", "scopes"):
+        scopes = auth.get(name)
+        if scopes is not None and not isinstance(scopes, str | list):
+            raise type_error(f"auth.{name} must be a string or a list; got: {type_name(scopes)}")
     kind = auth.get("type")
     if kind == "OAuth2":
         return f"Bearer ya29.embedded-cloud.{account}"

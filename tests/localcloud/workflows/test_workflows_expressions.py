@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -416,3 +419,22 @@ def test_memory_is_counted_as_the_reference_says() -> None:
 def test_double_results_stay_doubles(run: Any) -> None:
     assert run(workflow("6 / 2")).execution["result"] == "3.0"
     assert math.isclose(run(workflow("0.1 + 0.2")).value, 0.3)
+
+
+def test_a_plugin_that_meets_no_workflow_does_not_pay_for_the_parser() -> None:
+    code = (
+        "import sys; import localcloud.services.workflows, localcloud.workflows.executions; "
+        "assert not {'lark', 'localcloud.workflows.grammar'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_parsing_is_quick_and_done_once() -> None:
+    expressions = [f'not ("HttpError" in e{n}.tags) and e{n}.code == 404 + int("{n}") * 2' for n in range(200)]
+    parse(expressions[0])
+    begin = time.perf_counter()
+    parsed = [parse(e) for e in expressions]
+    each = (time.perf_counter() - begin) / len(expressions)
+    # 0.1 ms alone; the limit leaves room for a machine that does other things too.
+    assert each < 0.003
+    assert all(parse(e) is p for e, p in zip(expressions, parsed, strict=True))

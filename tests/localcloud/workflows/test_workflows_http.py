@@ -182,3 +182,23 @@ def test_calls_of_branches_run_at_the_same_time(run: Any, endpoint: Any) -> None
     execution = run_local(None, source, None, time_scale=0.001, on_event=listen)
     assert execution["state"] == "SUCCEEDED"
     assert order.index("g succeeded") < order.index("w succeeded")
+
+
+def test_what_names_a_private_network_is_checked_and_then_ignored(run: Any, endpoint: Any) -> None:
+    service = "projects/p/locations/l/namespaces/n/services/s"
+    certificate = "-----BEGIN CERTIFICATE-----"
+    url = f"{endpoint.url}/in"
+    reached = run(call("http.get", "${r.code}", url=url, private_service_name=service, ca_certificate=certificate))
+    assert reached.value == 200
+    assert run(call("http.get", "${r}", url=url, private_service_name="n/s")).tags == ["ValueError"]
+    assert run(call("http.get", "${r}", url=url, private_service_name=5)).tags == ["TypeError"]
+    assert run(call("http.get", "${r}", url=url, ca_certificate=5)).tags == ["TypeError"]
+    assert len(endpoint.received) == 1
+
+
+def test_scopes_of_a_token_are_checked(run: Any, endpoint: Any) -> None:
+    url = f"{endpoint.url}/in"
+    scopes = ["https://www.googleapis.com/auth/drive"]
+    assert run(call("http.get", "${r.code}", url=url, auth={"type": "OAuth2", "scopes": scopes})).value == 200
+    assert endpoint.received[0].headers["Authorization"].startswith("Bearer ")
+    assert run(call("http.get", "${r}", url=url, auth={"type": "OAuth2", "scopes": 5})).tags == ["TypeError"]

@@ -579,3 +579,130 @@ def test_the_tables_are_in_the_worlds_file(world: World) -> None:
     connection = sqlite3.connect(world.database)
     assert connection.execute("SELECT COUNT(*) FROM workflow_definitions").fetchone() == (1,)
     connection.close()
+
+
+# The life of parent and child executions, through Google's client
+
+RUN = "googleapis.workflowexecutions.v1.projects.locations.workflows.executions.run"
+
+
+def test_a_workflow_runs_another_one(cloud: Cloud) -> None:
+    cloud.deploy("child", "main: {params: [a], steps: [{r: {return: '${a.x * 2}'}}]}")
+    args = "{workflow_id: child, argument: {x: 21}}"
+    cloud.deploy("parent", f"- c: {{call: {RUN}, args: {args}, result: r}}\n- d: {{return: '${{r}}'}}")
+    name = cloud.start("parent")
+    assert json.loads(cloud.ended(name)["result"]) == 42
+    (child,) = cloud.executions.list(parent=f"{PARENT}/workflows/child", view="FULL").execute()["executions"]
+    assert (child["state"], child["result"], json.loads(child["argument"])) == ("SUCCEEDED", "42", {"x": 21})
+    (basic,) = cloud.executions.list(parent=f"{PARENT}/workflows/child").execute()["executions"]
+    assert basic["name"] == child["name"]
+    assert not {"argument", "result", "callLogLevel"} & basic.keys()
+    entries = cloud.executions.stepEntries().list(parent=name).execute()["stepEntries"]
+    assert [(e["step"], e["stepType"]) for e in entries] == [("c", "STEP_CONNECTOR_CALL"), ("d", "STEP_RETURN")]
+    entry = cloud.executions.stepEntries().get(name=entries[0]["name"]).execute()
+    assert entry["state"] == "STATE_SUCCEEDED"
+
+
+def test_step_entries_come_in_pages(cloud: Cloud) -> None:
+    cloud.deploy("counter", "- a: {for: {value: v, range: [1, 5], steps: [{b: {assign: [{x: '${v}'}]}}]}}")
+    name = cloud.start("counter")
+    cloud.ended(name)
+    request = cloud.executions.stepEntries().list(parent=name, pageSize=4)
+    pages = []
+    while request is not None:
+        page = request.execute()
+        pages.append(len(page["stepEntries"]))
+        assert page["totalSize"] == 6
+        request = cloud.executions.stepEntries().list_next(request, page)
+    assert pages == [4, 2]
+
+
+def test_a_workflow_calls_the_api_of_workflows_over_http(cloud: Cloud) -> None:
+    cloud.deploy("child", HELLO)
+    source = f"""
+- a:
+    call: http.post
+    args:
+      url: https://workflowexecutions.googleapis.com/v1/{PARENT}/workflows/child/executions
+      body: {{argument: '"hi"'}}
+      auth: {{type: OAuth2}}
+    result: made
+- b:
+    call: googleapis.workflows.v1.projects.locations.workflows.get
+    args: {{name: {PARENT}/workflows/child}}
+    result: found
+- c: {{return: ['${{made.body.state}}', '${{found.revisionId}}']}}
+"""
+    cloud.deploy("parent", source)
+    state, revision = json.loads(cloud.ended(cloud.start("parent"))["result"])
+    assert state == "ACTIVE"
+    assert revision.startswith("000001-")
+
+
+def test_a_workflow_deploys_another_one(cloud: Cloud) -> None:
+    base = "googleapis.workflows.v1.projects.locations.workflows"
+    source = f"""
+- a:
+    call: {base}.create
+    args:
+      parent: {PARENT}
+      workflowId: made
+      body: {{sourceContents: "- s: {{return: 5}}"}}
+    result: operation
+- b: {{call: {RUN}, args: {{workflow_id: made}}, result: r}}
+- c: {{call: {base}.delete, args: {{name: {PARENT}/workflows/made}}}}
+- d: {{return: ['${{operation.done}}', '${{r}}']}}
+"""
+    cloud.deploy("maker", source)
+    assert json.loads(cloud.ended(cloud.start("maker"))["result"]) == [True, 5]
+    assert refused(cloud.workflows.get(name=f"{PARENT}/workflows/made"))["status"] == "NOT_FOUND"
+
+
+def test_cancelling_the_parent_leaves_the_child(cloud: Cloud) -> None:
+    cloud.deploy("child", SLEEPER.replace("3600", "31536000"))
+    cloud.deploy("parent", f"- c: {{call: {RUN}, args: {{workflow_id: child}}}}")
+    parent = cloud.start("parent")
+    limit = time.monotonic() + 5
+    while not cloud.executions.list(parent=f"{PARENT}/workflows/child").execute()["executions"]:
+        assert time.monotonic() < limit
+    cancelled = cloud.executions.cancel(name=parent, body={}).execute()
+    assert cancelled["state"] == "CANCELLED"
+    listed = cloud.executions.list(parent=f"{PARENT}/workflows/child", filter='state="ACTIVE"').execute()
+    (child,) = listed["executions"]
+    assert cloud.executions.cancel(name=child["name"], body={}).execute()["state"] == "CANCELLED"
+    assert refused(cloud.executions.cancel(name=child["name"], body={}))["status"] == "FAILED_PRECONDITION"
+
+
+def test_callbacks_are_listed_while_they_are_waited_for(cloud: Cloud) -> None:
+    source = """
+- a: {call: events.create_callback_endpoint, args: {http_callback_method: PUT}, result: c}
+- b: {call: events.await_callback, args: {callback: '${c}', timeout: 31536000}, result: r}
+- d: {return: '${r.http_request.body.approved}'}
+"""
+    cloud.deploy("asker", source)
+    name = cloud.start("asker")
+    limit = time.monotonic() + 5
+    found: list[dict[str, Any]] = []
+    while not found or found[0]["waiters"] == "0":
+        found = cloud.executions.callbacks().list(parent=name).execute().get("callbacks", [])
+        assert time.monotonic() < limit
+    assert found[0]["method"] == "PUT"
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.server.port)
+    headers = {"Content-Type": "application/json"}
+    connection.request("PUT", f"/v1/{found[0]['name']}", body='{"approved": true}', headers=headers)
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert cloud.ended(name)["result"] == "true"
+
+
+def test_revisions_are_listed_newest_first(cloud: Cloud) -> None:
+    cloud.deploy("changing", "- a: {return: 1}")
+    for number in (2, 3):
+        body = {"sourceContents": f"- a: {{return: {number}}}"}
+        cloud.workflows.patch(name=f"{PARENT}/workflows/changing", updateMask="sourceContents", body=body).execute()
+    first = cloud.workflows.listRevisions(name=f"{PARENT}/workflows/changing", pageSize=2).execute()
+    assert [w["revisionId"][:6] for w in first["workflows"]] == ["000003", "000002"]
+    token = first["nextPageToken"]
+    rest = cloud.workflows.listRevisions(name=f"{PARENT}/workflows/changing", pageSize=2, pageToken=token).execute()
+    assert [w["sourceContents"] for w in rest["workflows"]] == ["- a: {return: 1}"]
+    assert "nextPageToken" not in rest
