@@ -70,6 +70,9 @@ def init(context: click.Context, first: tuple[str, ...], more: tuple[str, ...]) 
 @click.pass_context
 def list_resources(context: click.Context, as_json: bool, everything: bool) -> None:
     """List what programs created: resources, grants, enabled APIs."""
+    if as_json and not (context.obj / "world.db").exists():
+        click.echo("[]")  # to a program, no cloud is an empty one
+        return
     world = _open(context)
     entries = inventory.entries(world)
     shown = [e for e in entries if everything or e.origin == "user"]
@@ -100,11 +103,15 @@ def remove(context: click.Context, ids: tuple[str, ...]) -> None:
 
 
 @main.command()
+@click.option("--project", "projects", multiple=True, help="Only this project, with all in it; may be repeated.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
-def reset(context: click.Context, yes: bool) -> None:
-    """Throw the world away: all projects, resources, objects and the log."""
+def reset(context: click.Context, projects: tuple[str, ...], yes: bool) -> None:
+    """Throw the world away: all projects, resources, objects and the log. With --project, only what is in those."""
     home: Path = context.obj
+    if projects:
+        _reset_projects(_open(context), projects, yes)
+        return
     if not home.exists():
         click.echo(f"there is no embedded cloud in {home}")
         return
@@ -118,6 +125,18 @@ def reset(context: click.Context, yes: bool) -> None:
         click.confirm(f"Delete everything in {home}?", abort=True)
     shutil.rmtree(home)
     click.echo(f"deleted {home}")
+
+
+def _reset_projects(world: World, projects: tuple[str, ...], yes: bool) -> None:
+    with world.transaction() as tx:
+        unknown = [project for project in projects if store.project_number(tx, project) is None]
+    if unknown:
+        raise click.ClickException(f"there is no project '{unknown[0]}' in the embedded cloud")
+    if not yes:
+        click.confirm(f"Delete everything in {', '.join(projects)}?", abort=True)
+    for project in projects:
+        count = inventory.forget_project(world, project)
+        click.echo(f"deleted {project} and {count} resources in it")
 
 
 @main.command()
@@ -221,3 +240,7 @@ def fault_clear(context: click.Context) -> None:
     world = _open(context)
     with world.transaction() as tx:
         tx.execute("DELETE FROM faults")
+
+
+if __name__ == "__main__":
+    main()

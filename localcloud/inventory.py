@@ -92,3 +92,57 @@ def remove(world: World, resource_id: str) -> str | None:
         project, _, service = resource_id.rpartition("/")
         done = tx.execute("DELETE FROM apis WHERE project = ? AND service = ?", (project, service)).rowcount
         return _SERVICE if done else None
+
+
+def forget_project(world: World, project: str) -> int:
+    """Take a project out of the world with all in it, also what the cloud keeps for good; how many resources it had.
+
+    The numbers that services count with stay: what is made in a project of that name later is new, not the same again.
+    """
+    with world.transaction() as tx:
+        number = store.project_number(tx, project)
+        roots = [f"projects/{name}" for name in (project, number) if name is not None]
+        rows = store.everything(tx)
+        buckets = {r.id for r in rows if r.project == project and r.token == "gcp:storage/bucket:Bucket"}  # noqa: S105
+        gone = [r for r in rows if r.project == project or r.outputs.get("bucket") in buckets or _below(r.id, roots)]
+        for row in gone:
+            store.remove(tx, row)
+            tx.execute("DELETE FROM tombstones WHERE key = ?", (row.key,))
+        for row in tx.execute("SELECT DISTINCT resource FROM bindings").fetchall():
+            if _below(row["resource"], roots):
+                tx.execute("DELETE FROM bindings WHERE resource = ?", (row["resource"],))
+        for bucket in sorted(buckets):
+            tx.execute("DELETE FROM objects WHERE bucket = ?", (bucket,))
+            if (world.buckets / bucket).is_dir():
+                world.record_move(bucket, None)
+        for row in tx.execute("SELECT key FROM tombstones").fetchall():
+            if _below(row["key"].rpartition("|")[2], roots):
+                tx.execute("DELETE FROM tombstones WHERE key = ?", (row["key"],))
+        for table in ("apis", "principals", "bindings"):
+            tx.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608 - names from above
+        _forget_workflows(tx, roots)
+        tx.execute("DELETE FROM projects WHERE id = ?", (project,))
+    return sum(row.origin == "user" for row in gone)
+
+
+def _forget_workflows(tx: Any, roots: list[str]) -> None:
+    """The rows of Workflows, whose tables exist only where a workflow was ever served."""
+    names = {
+        "workflow_definitions": "name",
+        "workflow_revisions": "name",
+        "workflow_operations": "parent",
+        "workflow_executions": "workflow",
+        "workflow_step_entries": "execution",
+        "workflow_logs": "execution",
+    }
+    there = {row["name"] for row in tx.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table, column in names.items():
+        if table not in there:
+            continue
+        for row in tx.execute(f"SELECT DISTINCT {column} AS name FROM {table}").fetchall():  # noqa: S608
+            if _below(row["name"], roots):
+                tx.execute(f"DELETE FROM {table} WHERE {column} = ?", (row["name"],))  # noqa: S608
+
+
+def _below(name: str, roots: list[str]) -> bool:
+    return any(name == root or name.startswith(f"{root}/") for root in roots)

@@ -28,6 +28,13 @@ class Found:
     id: str
     token: str
     inputs: Json
+    secrets: tuple[tuple[str | int, ...], ...] = ()
+    """Paths that are secret, in the inputs and the outputs."""
+    project: str | None = None
+    outputs: Json | None = None
+    """What the cloud last answered about it; None where that must be read."""
+    ambient: bool = False
+    """Belongs to the project, not to who asked for it (an enabled API): asking again changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def repair(deployment: Json, plain: Json, cloud: Iterable[Found]) -> Repair:
         # The engine may have had the answer and been killed before it took the operation out: then it is whole.
         whole = resource.get("id") == found.id and resource.get("outputs")
         outputs = resource["outputs"] if whole else resource.get("inputs") or {}
-        _insert(resources, {**resource, "id": found.id, "outputs": outputs})
+        insert(resources, {**resource, "id": found.id, "outputs": outputs})
         adopted.append(urn)
         refresh.append(urn)
     body["resources"] = resources
@@ -97,7 +104,7 @@ def match(token: str, inputs: Json, free: Sequence[Found]) -> Found | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _insert(resources: list[Json], new: Json) -> None:
+def insert(resources: list[Json], new: Json) -> None:
     """Put a resource after all it depends on; one of the same URN was being replaced and is now to be deleted."""
     needs = {new.get("parent"), *(new.get("dependencies") or ())}
     needs.add((new.get("provider") or "").rpartition("::")[0])

@@ -1,7 +1,7 @@
 """`dp up`, `dp preview` and `dp down`: what happens around the engine so that it converges and tells the truth.
 
-In order: the check; the embedded cloud's project; locks and what a killed run left; a preview that the guard judges;
-the run itself; what was done, and what was not.
+In order: the check; the embedded cloud's project; locks and what a killed run left; what the cloud holds of this stack
+and the state does not; a preview that the guard judges; the run itself; what was done, and what was not.
 """
 
 from __future__ import annotations
@@ -9,51 +9,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from dataplatform.local import guard, leftovers, locks, recovery
-from dataplatform.local.cloud import known_objects
+from dataplatform.local import adoption, cloud, guard, leftovers, locks, recovery
 from dataplatform.local.display import Display
 from dataplatform.local.engine import Engine, Result
 from dataplatform.local.engine_env import cloud_home
-from dataplatform.local.errors import PartialError, RefusedError, StateError, ToolError
-from dataplatform.local.events import REPLACING, UNCHANGED, Operation, short_name, type_of
+from dataplatform.local.errors import RefusedError, StateError, ToolError
+from dataplatform.local.events import UNCHANGED, short_name, type_of
+from dataplatform.local.recovery import Found
+from dataplatform.local.report import FailedError, Report, counts_of, row
 
-
-@dataclass
-class Report:
-    """What a command did, for `--json` and the page."""
-
-    command: str
-    stack: str
-    ok: bool = True
-    changes: dict[str, int] = field(default_factory=dict)
-    resources: list[dict[str, Any]] = field(default_factory=list)
-    errors: list[dict[str, str]] = field(default_factory=list)
-    outputs: dict[str, Any] = field(default_factory=dict)
-    log: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "stack": self.stack,
-            "changes": self.changes,
-            "resources": self.resources,
-            "errors": self.errors,
-            "outputs": self.outputs,
-            "log": self.log,
-        }
-
-
-class FailedError(ToolError):
-    """Raised when the cloud refused something; carries what was done."""
-
-    def __init__(self, text: str, report: Report, *, partial: bool) -> None:
-        super().__init__(text)
-        self.report = report
-        self.status = PartialError.status if partial else ToolError.status
+__all__ = ["FailedError", "Report", "Session"]
 
 
 class Session:
@@ -62,6 +30,8 @@ class Session:
     def __init__(self, root: Path, stack: str, display: Display) -> None:
         self.root, self.stack, self.display = root, stack, display
         self.engine = Engine(root, stack)
+        self._foreign: set[tuple[str, str]] | None = None
+        """What of the cloud no state knew before the run; None: not looked at."""
 
     def up(self, *, allow_deletes: int | None, projects: list[str]) -> Report:
         """Bring the stack up.
@@ -71,15 +41,19 @@ class Session:
             FailedError: when something could not be applied.
         """
         self._prepare(projects)
+        self._adopt()
         existing = self._existing()
         if existing:
-            # Nothing can be lost by a first up, so it is spared the preview.
+            # Nothing can be lost by a first up of an empty cloud, so it is spared the preview.
             verdict = self._judged(existing)
             if not verdict.allows(allow_deletes):
                 raise RefusedError(_refusal(verdict, self.stack, allow_deletes))
         self.display.line(f"{self.stack}: updating")
+        self._foreign = {(found.token, found.id) for found in self._strays()}
         result = self.engine.drive("up", ["--yes", "--skip-preview"], self.display, "the program runs")
-        return self._report("up", result)
+        report = self._report("up", result)
+        self._tell_strays(projects)
+        return report
 
     def preview(self, projects: list[str]) -> Report:
         """Show what an `up` would do."""
@@ -93,14 +67,26 @@ class Session:
             display.line(f"  ! {reason}")
         if verdict.reasons:
             display.line(f"  ! dp up {self.stack} --local will want --allow-deletes {verdict.count}")
+        if report.changes.get("create"):
+            self._tell_strays(projects, "; dp up adopts those of them that are this stack's")
         return report
 
     def down(self) -> Report:
-        """Destroy all of the stack, and the stack's record when nothing is left."""
+        """Destroy all of the stack, what its state lost included, and the stack's record when nothing is left."""
         if not self.engine.checkpoint.exists():
-            self.display.line(f"{self.stack}: there is no such stack in the local state; nothing to destroy")
-            return Report("down", self.stack)
+            if not self._strays():
+                self.display.line(f"{self.stack}: there is no such stack in the local state; nothing to destroy")
+                self._empty_cloud(Report("down", self.stack), set())
+                return Report("down", self.stack)
+            self.engine.ensure_stack()
         self._settle()
+        try:
+            self._adopt()
+        except FailedError as problem:
+            if problem.stopped:
+                raise
+            self.display.line(f"{self.stack}: what the state lost cannot be looked for: {problem}")
+        projects = self._projects()
         self.display.line(f"{self.stack}: destroying")
         result = self.engine.drive("destroy", ["--yes", "--skip-preview"], self.display, "the engine works")
         report = self._report("down", result)
@@ -109,20 +95,42 @@ class Session:
             names = ", ".join(sorted(short_name(urn) for urn in left))
             raise FailedError(f"{len(left)} resources of {self.stack} are still there: {names}", report, partial=True)
         self.engine.call("stack", "rm", self.stack, "--yes", "--preserve-config")
-        self._empty_cloud(report)
+        self._empty_cloud(report, projects)
         return report
 
-    def _empty_cloud(self, report: Report) -> None:
-        """With the last stack the embedded cloud goes too, its key rings (which a cloud keeps for ever) included."""
-        if any((self.engine.state / ".pulumi" / "stacks").glob("*/*.json")):
-            return
+    def _projects(self) -> set[str] | None:
+        """The projects that only this stack's resources are in; None where it has no resources."""
+        if not self._existing():
+            return None
+        states = cloud.deployments(self.engine.state)
+        own = cloud.projects_of(states.pop(self.engine.checkpoint, {}))
+        return own.difference(*map(cloud.projects_of, states.values()))
+
+    def _empty_cloud(self, report: Report, projects: set[str] | None) -> None:
+        """What a cloud keeps for ever (key rings) goes with the last stack of the cloud, or of its project.
+
+        So a stack can be brought up again under the same names, also while others are up.
+        """
+        last = not cloud.deployments(self.engine.state)
         left = json.loads(self._localcloud("ls", "--json"))
-        if left:
-            names = ", ".join(sorted(f"{r['name']} ({r['type']})" for r in left)[:10])
-            text = f"{self.stack} is destroyed, but the embedded cloud holds {len(left)} things no stack knows: {names}"
-            raise FailedError(f"{text}; remove them with: localcloud reset", report, partial=True)
-        self._localcloud("reset", "--yes")
-        self.display.line(f"{self.stack}: the embedded cloud is empty and was reset")
+        if last:
+            names = [f"{r['name']} ({r['type']})" for r in left]
+        else:
+            # Services that programs enabled stay enabled; they are no reason to keep a project.
+            names = [f"{f.id} ({f.token})" for f in self._strays() if projects is None or f.project in projects]
+        if names:
+            destroyed = f"{self.stack} had nothing" if projects is None else f"{self.stack} is destroyed"
+            text = f"{destroyed}, but the embedded cloud holds {len(names)} things no stack knows"
+            shown = ", ".join(sorted(names)[:10])
+            raise FailedError(
+                f"{text}: {shown}; remove them with: localcloud rm, or localcloud reset", report, partial=True
+            )
+        if last and cloud_home(self.root).exists():
+            self._localcloud("reset", "--yes")
+            self.display.line(f"{self.stack}: the embedded cloud is empty and was reset")
+        elif not last and projects:
+            self._localcloud("reset", "--yes", *(part for p in sorted(projects) for part in ("--project", p)))
+            self.display.line(f"{self.stack}: nothing is left in {', '.join(sorted(projects))}, which was reset")
 
     def _prepare(self, projects: list[str]) -> None:
         self._localcloud("init", *(part for project in projects for part in ("--project", project)))
@@ -145,20 +153,70 @@ class Session:
     def _recover(self) -> None:
         deployment = self.engine.export()
         plain = json.loads(self.engine.call("stack", "export", "--stack", self.stack, "--show-secrets"))
-        repaired = recovery.repair(deployment, plain, known_objects(cloud_home(self.root)))
+        # What is ambient is forgotten and asked for again: the same, and it keeps what only the engine knows of it.
+        objects = [found for found in cloud.known_objects(cloud_home(self.root)) if not found.ambient]
+        repaired = recovery.repair(deployment, plain, objects)
         self.engine.import_(repaired.deployment)
         for line in recovery.describe(repaired):
             self.display.line(f"{self.stack}: {line}")
-        if repaired.refresh:
-            targets = [part for urn in repaired.refresh for part in ("--target", urn)]
-            result = self.engine.drive("refresh", ["--yes", "--skip-preview", *targets], self.display, "reading")
-            if result.code:
-                said = "; ".join(message for _, message in result.run.errors) or "see " + str(result.log)
-                raise StateError(f"what the last run left cannot be read from the cloud: {said}")
+        self._read_again(repaired.refresh)
+
+    def _read_again(self, urns: Iterable[str]) -> None:
+        targets = [part for urn in urns for part in ("--target", urn)]
+        if not targets:
+            return
+        result = self.engine.drive("refresh", ["--yes", "--skip-preview", *targets], self.display, "reading")
+        if result.code:
+            said = "; ".join(message for _, message in result.run.errors) or "see " + str(result.log)
+            raise StateError(f"what the last run left cannot be read from the cloud: {said}")
+
+    def _unknown(self) -> list[Found]:
+        """What programs made in the cloud and no local stack's state knows."""
+        return cloud.unknown_to(cloud_home(self.root), cloud.deployments(self.engine.state).values())
+
+    def _strays(self) -> list[Found]:
+        """The same without what belongs to the project itself: enabled APIs, service agents."""
+        return [found for found in self._unknown() if not found.ambient]
+
+    def _adopt(self) -> None:
+        """Put into the state what the cloud holds of this stack and the state lost; nothing where nothing is lost."""
+        strays = self._strays()
+        if not strays:
+            return
+        self.display.line(f"{self.stack}: things in the cloud that no state knows: {len(strays)}; looking for our own")
+        free, adopted = self._unknown(), dict[str, Found]()
+        deployment = self.engine.export()
+        try:
+            while True:
+                result = self._planned(["--json"])
+                states = adoption.planned(result.log.read_text("utf-8", errors="replace"))
+                result.log.unlink(missing_ok=True)
+                round_ = adoption.adopt(deployment, states, free, self.stack)
+                if not round_.adopted:
+                    break
+                self.engine.import_(round_.deployment)
+                adopted |= round_.adopted
+                deployment = round_.deployment
+                unread = [u for u, found in round_.adopted.items() if found.ambient and found.outputs is None]
+                if unread:
+                    self._read_again(unread)
+                    deployment = self.engine.export()
+                free = [found for found in free if found not in round_.adopted.values()]
+                if all(found.ambient for found in free):
+                    break
+        finally:
+            self._read_again(urn for urn, found in adopted.items() if not found.ambient)
+            for line in adoption.describe(adopted):
+                self.display.line(f"{self.stack}: {line}")
+
+    def _tell_strays(self, projects: list[str], more: str = "") -> None:
+        strays = [found for found in self._strays() if found.project in projects]
+        if strays:
+            self.display.line(f"  ! the cloud also holds {_named(strays)}, which no state knows{more}")
 
     def _localcloud(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", "from localcloud.cli import main; main()", *arguments],
+            [sys.executable, "-m", "localcloud.cli", *arguments],
             cwd=self.root,
             env=self.engine.environment,
             capture_output=True,
@@ -186,19 +244,28 @@ class Session:
     def _preview(self, display: Display) -> Result:
         return self.engine.drive("preview", [], display, "the program runs")
 
+    def _planned(self, options: Sequence[str] = ()) -> Result:
+        """A preview that shows only what fails."""
+        quiet = Display(self.display.stream, quiet=self.display.quiet, preview=True, operations=False)
+        result = self.engine.drive("preview", options, quiet, "the program runs")
+        if result.code or result.interrupted:
+            self._report("up", result, planned=True)  # raises
+        return result
+
     def _judged(self, existing: dict[str, str]) -> guard.Verdict:
         self.display.line(f"{self.stack}: comparing with what is there")
-        quiet = Display(self.display.stream, quiet=self.display.quiet, preview=True, operations=False)
-        result = self._preview(quiet)
-        if result.code or result.interrupted:
-            self._report("up", result)  # raises: nothing was changed yet
-        return guard.judge(result.run.operations.values(), existing)
+        return guard.judge(self._planned().run.operations.values(), existing)
 
-    def _report(self, command: str, result: Result) -> Report:
+    def _report(self, command: str, result: Result, *, planned: bool = False) -> Report:
+        """What the run did; `planned`: it was the preview before it, which changes nothing.
+
+        Raises:
+            FailedError: when it failed or was stopped.
+        """
         run = result.run
         leftovers.end_leftovers(self.root, lambda _: None, patience=5.0)
-        report = Report(command, self.stack, log=str(result.log), changes=_counts(run.operations.values(), command))
-        report.resources = [_row(o) for o in run.operations.values() if o.custom and o.op not in UNCHANGED]
+        report = Report(command, self.stack, log=str(result.log), changes=counts_of(run.operations.values(), command))
+        report.resources = [row(o) for o in run.operations.values() if o.custom and o.op not in UNCHANGED]
         errors = list(run.errors)
         named = {urn for urn, _ in errors}
         errors += [(o.urn, f"{o.op} failed") for o in run.failed() if o.urn not in named]
@@ -208,8 +275,12 @@ class Session:
                 report.outputs = self.engine.outputs()
             return report
         report.ok = False
-        applied = [] if command == "preview" else run.applied()
+        applied = [] if planned or command == "preview" else run.applied()
+        unanswered = [] if self._foreign is None else self._unanswered(self._foreign)
         done = f"{len(applied)} of the changes were made and are in the state" if applied else "nothing was changed"
+        if unanswered:
+            done = done if applied else "no change was confirmed"
+            done += f", and the cloud made {_named(unanswered)} without our hearing of it, which the next run adopts"
         again = f"dp {command} {self.stack} --local"
         if result.interrupted:
             text = f"stopped: {done}; go on with: {again}"
@@ -219,35 +290,17 @@ class Session:
             text = f"the engine ended with {result.code}: {done}; what it said is in {result.log}"
         else:
             text = f"{len(errors)} failed, {done}; when the cause is removed, go on with: {again}"
-        raise FailedError(text, report, partial=bool(applied))
+        raise FailedError(text, report, partial=bool(applied or unanswered), stopped=result.interrupted)
+
+    def _unanswered(self, before: set[tuple[str, str]]) -> list[Found]:
+        """What the run made in the cloud and no state knows: its answer was lost."""
+        return [found for found in self._strays() if (found.token, found.id) not in before]
 
 
-def _row(operation: Operation) -> dict[str, Any]:
-    return {
-        "urn": operation.urn,
-        "type": operation.type,
-        "name": operation.name,
-        "op": operation.op,
-        "status": operation.status,
-        "seconds": round(operation.seconds, 2),
-        "replaces_because_of": list(operation.keys),
-        "diffs": list(operation.diffs),
-    }
-
-
-def _counts(operations: Any, command: str) -> dict[str, int]:
-    """How many of each, a replacement counted once."""
-    counts: dict[str, int] = {}
-    for o in operations:
-        if not o.custom or o.type.startswith("pulumi:") or (command != "preview" and o.status != "done"):
-            continue
-        op = "replace" if o.op in REPLACING else o.op
-        if o.op == "delete-replaced" or (o.op == "replace" and command != "preview"):
-            continue
-        if o.op == "create-replacement" and command == "preview":
-            continue
-        counts[op] = counts.get(op, 0) + 1
-    return counts
+def _named(strays: Sequence[Found]) -> str:
+    """How many, and the first of them."""
+    shown = ", ".join(f"{found.id} ({found.token})" for found in strays[:3])
+    return f"{len(strays)} thing{'s' if len(strays) > 1 else ''} ({shown}{', …' if len(strays) > 3 else ''})"
 
 
 def _has_pending(checkpoint: Path) -> bool:

@@ -1,0 +1,74 @@
+"""What a command on a stack did, in plain data, and the error that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dataplatform.local.errors import PartialError, ToolError
+from dataplatform.local.events import REPLACING, Operation
+
+
+@dataclass
+class Report:
+    """What a command did, for `--json` and the page."""
+
+    command: str
+    stack: str
+    ok: bool = True
+    changes: dict[str, int] = field(default_factory=dict)
+    resources: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    log: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "stack": self.stack,
+            "changes": self.changes,
+            "resources": self.resources,
+            "errors": self.errors,
+            "outputs": self.outputs,
+            "log": self.log,
+        }
+
+
+class FailedError(ToolError):
+    """Raised when the cloud refused something; carries what was done."""
+
+    def __init__(self, text: str, report: Report, *, partial: bool, stopped: bool = False) -> None:
+        super().__init__(text)
+        self.report = report
+        self.stopped = stopped
+        self.status = PartialError.status if partial else ToolError.status
+
+
+def row(operation: Operation) -> dict[str, Any]:
+    """An operation for `--json`."""
+    return {
+        "urn": operation.urn,
+        "type": operation.type,
+        "name": operation.name,
+        "op": operation.op,
+        "status": operation.status,
+        "seconds": round(operation.seconds, 2),
+        "replaces_because_of": list(operation.keys),
+        "diffs": list(operation.diffs),
+    }
+
+
+def counts_of(operations: Iterable[Operation], command: str) -> dict[str, int]:
+    """How many of each, a replacement counted once."""
+    counts: dict[str, int] = {}
+    for o in operations:
+        if not o.custom or o.type.startswith("pulumi:") or (command != "preview" and o.status != "done"):
+            continue
+        op = "replace" if o.op in REPLACING else o.op
+        if o.op == "delete-replaced" or (o.op == "replace" and command != "preview"):
+            continue
+        if o.op == "create-replacement" and command == "preview":
+            continue
+        counts[op] = counts.get(op, 0) + 1
+    return counts
