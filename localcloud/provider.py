@@ -239,11 +239,13 @@ class Provider(pb_grpc.ResourceProviderServicer):  # type: ignore[misc]
         plain, secrets = strip(old_inputs)
 
         def work(call: Call) -> State | None:
-            found = service_for(call.token).read(call, request.id)
+            service = service_for(call.token)
+            found = service.read(call, request.id)
             if found is None or not plain:
                 return found
-            refreshed = rules.refreshed_inputs(call.token, plain, found.outputs)
-            return State(found.id, refreshed, found.outputs, (*found.secrets, *secrets))
+            kept = {key: plain[key] for key in service.client_only if key in plain}
+            refreshed = {**rules.refreshed_inputs(call.token, plain, found.outputs), **kept}
+            return State(found.id, refreshed, {**found.outputs, **kept}, (*found.secrets, *secrets))
 
         return self._operate("read", request, context, plain, secrets, work)
 

@@ -30,7 +30,6 @@ class WorkflowsExecution(Execution):
 
     def __init__(self, root: Path, plan: Plan, address: str, time_scale: float) -> None:
         from localcloud.workflows.server import serve
-
         from localcloud.world import World
 
         text = workflows.render(plan)

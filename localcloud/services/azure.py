@@ -94,6 +94,8 @@ _IMPLIED = frozenset({"blobServices", "managedVirtualNetworks"})
 class ArmResource:
     """One type of azure-native."""
 
+    client_only: tuple[str, ...] = ()
+
     def __init__(self, token: str) -> None:
         self.token = token
         self.short = token.partition(":")[2]

@@ -72,6 +72,9 @@ class State:
 class Service(Protocol):
     """The behaviour of one resource type. Refusals are ApiErrors."""
 
+    client_only: tuple[str, ...]
+    """Inputs that only the client knows and no cloud can answer: reading leaves them as they were."""
+
     def plan(self, call: Call, inputs: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
         """Outputs as far as they are known before the cloud was asked; the rest unknown. `old`: an update's outputs."""
 

@@ -52,6 +52,8 @@ _PARENTS = {
 class BridgedResource:
     """One type of databricks or azuread."""
 
+    client_only: tuple[str, ...] = ()
+
     def __init__(self, token: str) -> None:
         self.token = token
         self.kind = token.rpartition(":")[2]

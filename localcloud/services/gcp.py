@@ -23,6 +23,8 @@ ATTRIBUTION = {"goog-pulumi-provisioned": "true"}
 class GoogleResource:
     """One resource type: its id, its checks and its outputs, each to be refined where a service knows more."""
 
+    client_only: tuple[str, ...] = ()
+
     def __init__(self, token: str) -> None:
         self.token = token
 

@@ -77,6 +77,8 @@ def target_of(token: str) -> tuple[Target, bool] | None:
 class Grant:
     """`…IAMMember` or `…IAMBinding` of one kind of resource."""
 
+    client_only: tuple[str, ...] = ()
+
     def __init__(self, token: str, target: Target, binding: bool) -> None:
         self.token = token
         self.target = target

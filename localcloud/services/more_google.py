@@ -148,6 +148,8 @@ class Project(GoogleResource):
 class Policy:
     """Authoritative `…IAMPolicy` types: not served, because they would wipe out grants that others made."""
 
+    client_only: tuple[str, ...] = ()
+
     def __init__(self, token: str) -> None:
         self.token = token
 

@@ -17,6 +17,13 @@ from localcloud.store import Row
 class EnabledService(GoogleResource):
     """`projects.Service`: an API switched on. Switching it on twice is no conflict: the API is idempotent."""
 
+    client_only: tuple[str, ...] = (
+        "checkIfServiceHasUsageOnDestroy",
+        "deletionPolicy",
+        "disableDependentServices",
+        "disableOnDestroy",
+    )
+
     def create(self, call: Call, inputs: dict[str, Any]) -> State:
         """Enable the API and let the service make its agents."""
         values = self.resolve(call, inputs)

@@ -363,3 +363,14 @@ def test_service_account_references_must_exist(gcp: Client) -> None:
         "serviceAccount": "projects/acme-dev/serviceAccounts/ghost@acme-dev.iam.gserviceaccount.com",
     }
     assert "ghost@acme-dev.iam.gserviceaccount.com does not exist" in refused(gcp.create, WORKFLOW, inputs)
+
+
+def test_a_refresh_keeps_what_only_the_client_knows(gcp: Client) -> None:
+    service = "gcp:projects/service:Service"
+    inputs = {"service": "dataflow.googleapis.com", "disableOnDestroy": True}
+    made = gcp.create(service, inputs)
+    seen = gcp.read(service, made.id, made.inputs)
+    assert seen is not None
+    assert seen.outputs["disableOnDestroy"] is True
+    gcp.delete(service, seen)
+    assert gcp.read(service, made.id) is None, "the refreshed state still says that it is to be disabled"
