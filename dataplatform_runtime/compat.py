@@ -5,6 +5,8 @@ Airflow 3 is tried first: its old places still answer there, with deprecation wa
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 try:
@@ -17,7 +19,16 @@ try:
 except ImportError:
     from airflow.operators.empty import EmptyOperator
 
-__all__ = ["BaseOperator", "EmptyOperator", "delete_variable", "fatal", "get_variable", "set_variable"]
+__all__ = [
+    "BaseOperator",
+    "EmptyOperator",
+    "delete_variable",
+    "fatal",
+    "get_variable",
+    "run_state",
+    "set_variable",
+    "trigger_run",
+]
 
 
 def _variable() -> Any:
@@ -52,6 +63,42 @@ def set_variable(key: str, text: str, description: str) -> None:
 def delete_variable(key: str) -> None:
     """Delete an Airflow variable; nothing happens where there is none."""
     _variable().delete(key)
+
+
+def trigger_run(dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+    """Make a run of a DAG; nothing happens where it has one of that id.
+
+    Raises:
+        Exception: it was not made, for one because there is no such DAG.
+    """
+    try:
+        from airflow.sdk.execution_time import comms, task_runner
+    except ImportError:
+        from airflow.api.common.trigger_dag import trigger_dag
+        from airflow.exceptions import DagRunAlreadyExists
+
+        with contextlib.suppress(DagRunAlreadyExists):
+            trigger_dag(dag_id=dag_id, run_id=run_id, conf=conf, replace_microseconds=False)
+        return
+    # What Airflow's own TriggerDagRunOperator has the task runner send, which then also does the waiting, for ever.
+    answer: Any = task_runner.SUPERVISOR_COMMS.send(comms.TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=conf))
+    problem = getattr(answer, "error", None)
+    if problem is not None and str(getattr(problem, "value", problem)) != "DAGRUN_ALREADY_EXISTS":
+        raise RuntimeError(f"{dag_id} cannot be run: {problem} {getattr(answer, 'detail', '')}")
+
+
+def run_state(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
+    """The state of a DAG's run: `queued`, `running`, `success` or `failed`."""
+    instance: Any = context["ti"]
+    if hasattr(instance, "get_dagrun_state"):
+        found = instance.get_dagrun_state(dag_id=dag_id, run_id=run_id)
+        return str(getattr(found, "value", found))
+    from airflow.models.dagrun import DagRun
+
+    runs = DagRun.find(dag_id=dag_id, run_id=run_id)
+    if not runs:
+        raise RuntimeError(f"{dag_id} has no run {run_id}")
+    return str(getattr(runs[0].state, "value", runs[0].state))
 
 
 def fatal(message: str) -> Exception:

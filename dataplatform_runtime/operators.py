@@ -16,14 +16,25 @@ Deliberately absent: a deferrable form.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dataplatform_runtime.compat import BaseOperator, EmptyOperator, delete_variable, fatal, get_variable, set_variable
-from dataplatform_runtime.protocol import Retry, RunSpec, StartUncertainError, Step, StepFailedError, StepSpec, World
+from dataplatform_runtime.protocol import (
+    Retry,
+    RunSpec,
+    StartUncertainError,
+    Step,
+    StepFailedError,
+    StepSpec,
+    World,
+    pauses,
+)
 from dataplatform_runtime.protocol import http_post as _http_post
 
 __all__ = ["EmptyOperator", "ExecutorStepOperator"]
@@ -46,6 +57,11 @@ class ExecutorStepOperator(BaseOperator):  # type: ignore[misc]
         timeout: Seconds after which the step has failed.
         step_properties: What the executor gets beside the run's own properties.
         call_retry: `max_retries`, `initial_delay`, `max_delay`, `multiplier` of single calls.
+        job_retry: The same of the whole job, which is run again when it has ended badly or was surely not started.
+        one_call: Whether the function does the work in its one call; nothing is polled then.
+        parameters: Where in the properties the value of a parameter of the run belongs, and which: path and name.
+        parameter_types: Type of each parameter of the run.
+        schedule_timezone: Time zone of the schedule; a scheduled run's dates are days there.
         kwargs: What every operator takes.
     """
 
@@ -61,11 +77,16 @@ class ExecutorStepOperator(BaseOperator):  # type: ignore[misc]
         job_name: str,
         function: str,
         intermediate_url: str,
-        poll_interval: int,
         timeout: int,
+        poll_interval: int = 1,
         status_function: str | None = None,
         step_properties: Mapping[str, Any] | None = None,
         call_retry: Mapping[str, int] | None = None,
+        job_retry: Mapping[str, int] | None = None,
+        one_call: bool = False,
+        parameters: Sequence[Sequence[Any]] = (),
+        parameter_types: Mapping[str, str] | None = None,
+        schedule_timezone: str = "UTC",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,35 +101,51 @@ class ExecutorStepOperator(BaseOperator):  # type: ignore[misc]
         self.timeout = timeout
         self.step_properties = dict(step_properties or {})
         self.call_retry = dict(call_retry or {})
+        self.job_retry = dict(job_retry or {})
+        self.one_call = one_call
+        self.parameters = [list(item) for item in parameters]
+        self.parameter_types = dict(parameter_types or {})
+        self.schedule_timezone = schedule_timezone
         self._job_id: str | None = None
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """Start or adopt the job, and wait until it has succeeded."""
+        """Start or adopt the job, and wait until it has succeeded; run it again where it may be."""
         memory = _Memory(context, self.job_name)
-        step = Step(
-            StepSpec(
-                pipeline=self.pipeline,
-                level=self.level,
-                thread=self.thread,
-                job_name=self.job_name,
-                executor=self.function,
-                status_executor=self.status_function,
-                intermediate_url=self.intermediate_url,
-                poll_interval=self.poll_interval,
-                timeout=self.timeout,
-                properties=self.step_properties,
-                retry=Retry(**self.call_retry),
-            ),
-            _run_spec(context, self.pipeline),
-            World(post=_http_post(), say=self.log.info),
+        run = _run_spec(context, self.pipeline, self.schedule_timezone)
+        properties = filled(self.step_properties, self.parameters, self.parameter_types, context)
+        for pause in [*(pauses(self.job_retry) if self.job_retry else []), None]:
+            step = self._new_step(run, properties)
+            try:
+                return self._run_once(step, memory)
+            except StepFailedError as error:
+                if error.job_ended:
+                    memory.forget()
+                if pause is None or not error.job_ended:
+                    raise
+                self.log.warning("%s; the job is run again in %d seconds", error, pause)
+                step.rest(pause)
+        raise AssertionError("the last run of the job returns or raises")
+
+    def _new_step(self, run: RunSpec, properties: Mapping[str, Any]) -> Step:
+        spec = StepSpec(
+            pipeline=self.pipeline,
+            level=self.level,
+            thread=self.thread,
+            job_name=self.job_name,
+            executor=self.function,
+            status_executor=self.status_function,
+            intermediate_url=self.intermediate_url,
+            poll_interval=self.poll_interval,
+            timeout=self.timeout,
+            properties=properties,
+            retry=Retry(**self.call_retry),
         )
-        try:
-            job_id = self._start_or_adopt(step, memory)
+        return Step(spec, run, World(post=_http_post(), say=self.log.info))
+
+    def _run_once(self, step: Step, memory: _Memory) -> str:
+        job_id = self._start_or_adopt(step, memory)
+        if not self.one_call:
             step.wait(job_id)
-        except StepFailedError as error:
-            if error.job_ended:
-                memory.forget()
-            raise
         memory.forget()
         self.log.info("%s: job %s succeeded after %d polls", step.spec.place, job_id, step.polls)
         return job_id
@@ -118,11 +155,14 @@ class ExecutorStepOperator(BaseOperator):  # type: ignore[misc]
         if earlier is None:
             memory.keep(None)
             try:
-                job_id = step.start()
+                if self.one_call:
+                    step.call_once()
+                job_id = "" if self.one_call else step.start()
             except StartUncertainError as error:
                 raise fatal(f"{error}; {memory.advice}") from error
-            memory.keep(job_id)
-            self.log.info("%s: started job %s", step.spec.place, job_id)
+            if not self.one_call:
+                memory.keep(job_id)
+                self.log.info("%s: started job %s", step.spec.place, job_id)
         elif earlier.get("async_job_id"):
             job_id = str(earlier["async_job_id"])
             self.log.info("%s: adopted job %s of an earlier try", step.spec.place, job_id)
@@ -177,16 +217,59 @@ class _Memory:
         delete_variable(self.key)
 
 
-def _run_spec(context: Mapping[str, Any], pipeline: str) -> RunSpec:
+def filled(
+    properties: Mapping[str, Any],
+    places: Sequence[Sequence[Any]],
+    types: Mapping[str, str],
+    context: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The properties with the values of the run's parameters, which may also come as `parameters` in the configuration.
+
+    Raises:
+        Exception: a value is not of its parameter's type, or there is no such parameter; the task is not tried again.
+    """
+    result = copy.deepcopy(dict(properties))
+    params = context["params"]
+    given = dict(params.get("parameters") or {})
+    unknown = sorted(set(given) - set(types))
+    if unknown:
+        raise fatal(f"the pipeline has no parameter {unknown[0]}")
+    values = {}
+    for name, kind in types.items():
+        values[name] = given[name] if given.get(name) is not None else params.get(name)
+        if not _is_of(values[name], kind):
+            raise fatal(f"the parameter {name} must be of the type {kind}")
+    for path, name in places:
+        below: Any = result
+        for part in path[:-1]:
+            below = below[part]
+        below[path[-1]] = values[name]
+    return result
+
+
+def _is_of(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if kind == "string":
+        return isinstance(value, str)
+    return kind in ("integer", "number") and isinstance(value, int if kind == "integer" else (int, float))
+
+
+def _run_spec(context: Mapping[str, Any], pipeline: str, timezone: str = "UTC") -> RunSpec:
     """The run's values, from the DAG run's parameters.
 
-    Dates are the day before the run began and the day it began (UTC) where none are given. A run may also be given the
-    argument that the compiled workflow takes, as its configuration.
+    Dates are the day before the run began and the day it began (UTC) where none are given; of a scheduled run, those
+    of the moment it was due, in the schedule's time zone. A run may also be given the argument that the compiled
+    workflow takes, as its configuration.
     """
     run = context["dag_run"]
     params = context["params"]
-    began = run.start_date or getattr(run, "logical_date", None) or datetime.now(UTC)
-    began = began.astimezone(UTC)
+    kind = getattr(run, "run_type", None)
+    due = getattr(run, "logical_date", None)
+    if due is not None and str(getattr(kind, "value", kind)) == "scheduled":
+        began = due.astimezone(ZoneInfo(timezone))
+    else:
+        began = (run.start_date or due or datetime.now(UTC)).astimezone(UTC)
     given = dict(params.get("query_variables") or {})
     dates = {
         "start_date": params.get("start_date") or given.get("start_date") or f"{began - timedelta(days=1):%Y-%m-%d}",

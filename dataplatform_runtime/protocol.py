@@ -8,6 +8,7 @@ Deliberately absent: cancelling a job. The contract has no such call.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -162,17 +163,39 @@ class Step:
             StartUncertainError: the request was sent and no answer came back.
             StepFailedError: the executor did not start the job.
         """
-        reply = self._call("start", START_CALL_SECONDS)
-        if reply.status in (0, 502, 504) and not reply.never_sent:
-            raise StartUncertainError(self._http_failure("start", reply), job_ended=False)
-        if not reply.answered:
-            raise StepFailedError(self._http_failure("start", reply), job_ended=True)
+        reply = self._first_call(START_CALL_SECONDS)
         if not _JOB_ID.match(reply.text):
             raise StepFailedError(
                 f"{self.spec.place}: the start call answered {reply.text[:MAX_ERROR_TEXT]}, which is no job id",
                 job_ended=True,
             )
         return reply.text
+
+    def call_once(self) -> None:
+        """Make the one call of a step of TYPE sync. Its answer is success unless it is a JSON object with an `error`.
+
+        Raises:
+            StartUncertainError: the request was sent and no answer came back.
+            StepFailedError: the function did not do its work.
+        """
+        reply = self._first_call(self.spec.timeout)
+        if _has_error(reply.text):
+            raise StepFailedError(
+                f"{self.spec.place}: the start call answered {reply.text[:MAX_ERROR_TEXT]}, which is an error",
+                job_ended=True,
+            )
+
+    def rest(self, seconds: int) -> None:
+        """Pause between two runs of the job."""
+        self._world.sleep(seconds * self._scale)
+
+    def _first_call(self, limit: int) -> Reply:
+        reply = self._call("start", limit)
+        if reply.status in (0, 502, 504) and not reply.never_sent:
+            raise StartUncertainError(self._http_failure("start", reply), job_ended=False)
+        if not reply.answered:
+            raise StepFailedError(self._http_failure("start", reply), job_ended=True)
+        return reply
 
     def wait(self, job_id: str) -> None:
         """Poll until the job has succeeded.
@@ -237,6 +260,26 @@ class Step:
         text = reply.text[:MAX_ERROR_TEXT]
         status = f"HTTP status {reply.status}: " if reply.status else ""
         return f"{self.spec.place}: the {phase} call failed: {status}{text}"
+
+
+def _has_error(text: str) -> bool:
+    """Whether an answer is a JSON object with an `error`, as executors report one with status 200."""
+    try:
+        said = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and said.get("error") is not None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def pauses(retry: Mapping[str, int]) -> list[int]:
+    """The pauses before each repetition, of `max_retries`, `initial_delay`, `max_delay` and `multiplier`."""
+    return [
+        min(retry["initial_delay"] * retry["multiplier"] ** n, retry["max_delay"]) for n in range(retry["max_retries"])
+    ]
 
 
 def http_post() -> Post:

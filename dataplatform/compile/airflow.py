@@ -9,7 +9,10 @@ A step with CONTINUE_IF_FAIL that has failed stays failed in Airflow's eyes, for
 an empty task `…_ended` that runs whatever became of it: what comes next waits for that task and for what came before
 the step. Such a failure leaves the run a success, for a run's state is that of its last tasks.
 
-Deliberately absent: schedules, which definitions do not have, and retries of tasks: the operator repeats its calls.
+A schedule is written as a `CronTriggerTimetable`, for a bare cron string means one thing on Airflow 2 and another on 3.
+
+Deliberately absent: retries of tasks. The operator repeats its calls, and the whole job where the step has RETRIES: so
+the pauses are the same on both engines, and a job that may be running is not started twice.
 `import airflow…` lines for the DAG processor to import ahead: what the runtime needs beyond what the processor has
 loaded already took 8 ms on 2.11 and 7 ms on 3.2.
 """
@@ -17,16 +20,18 @@ loaded already took 8 ms on 2.11 and 7 ms on 3.2.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dataplatform.compile.names import Unique, ascii_words, stable_id
 from dataplatform.compile.plan import Level, Plan, Retry, Step
 from dataplatform.compile.python_text import literal, string
+from dataplatform.config.text import shown
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
 MAX_DAG_ID = 250
 START_DATE = (2024, 1, 1)
-"""No run is scheduled, so any fixed day does; one that moves would change the DAG at every parse."""
+"""Nothing is caught up, so any fixed day does; one that moves would change the DAG at every parse."""
 LAST_CALL_SECONDS = 30
 """What the runtime lets a call take that begins when the step's timeout is near."""
 TASK_MARGIN_SECONDS = 60
@@ -38,13 +43,13 @@ _IMPORTS = """\
 from datetime import datetime, timedelta, timezone
 
 try:  # Airflow 3
-    from airflow.sdk import DAG, Param, TaskGroup
+    from airflow.sdk import {three}
 except ImportError:  # Airflow 2
     from airflow.models.dag import DAG
     from airflow.models.param import Param
-    from airflow.utils.task_group import TaskGroup
+{timetable}    from airflow.utils.task_group import TaskGroup
 
-from dataplatform_runtime.operators import EmptyOperator, ExecutorStepOperator
+{runtime}
 """
 
 _PARAMS = """\
@@ -54,12 +59,16 @@ _PARAMS = """\
         ),
         "end_date": Param(None, type=["null", "string"], description="Last day; the day of the run where left out"),
         "workflow_properties": Param({}, type="object", description="What every executor gets"),
-    }"""
+"""
 
 
 def dag_id(plan: Plan) -> str:
     """The DAG's id: the pipeline's name where that is one, else made from it (see `names.stable_id`)."""
-    return stable_id(plan.name, keep="_-.", longest=10_000, prefix="pipeline")
+    return _id_of(plan.name)
+
+
+def _id_of(name: str) -> str:
+    return stable_id(name, keep="_-.", longest=10_000, prefix="pipeline")
 
 
 def task_id(step: Step) -> str:
@@ -67,8 +76,8 @@ def task_id(step: Step) -> str:
     return stable_id(step.id, longest=100, prefix="step")
 
 
-def problems(plan: Plan) -> Diagnostics:
-    """What of this plan Airflow would refuse."""
+def problems(plan: Plan, places: Mapping[str, Position] | None = None) -> Diagnostics:
+    """What of this plan Airflow would refuse or could not run. `places` has the position of each job name."""
     found = Diagnostics()
     if len(dag_id(plan)) > MAX_DAG_ID:
         found.add(
@@ -77,6 +86,14 @@ def problems(plan: Plan) -> Diagnostics:
             f"the DAG's id would have {len(dag_id(plan))} characters, and Airflow takes {MAX_DAG_ID}",
             "give the file a shorter name",
         )
+    for step in plan.steps():
+        if step.kind == "workflows" and step.executor in plan.target.external_workflows:
+            found.add(
+                "DP404",
+                (places or {}).get(step.job_name, Position(plan.source.file)),
+                f"the workflow {shown(step.executor)} is not of this project, and Airflow runs only its own DAGs",
+                "run this pipeline on Cloud Workflows, or call the workflow through an executor",
+            )
     return found
 
 
@@ -92,7 +109,7 @@ def render(plan: Plan) -> str:
     writer = _Writer(plan)
     for level in plan.levels:
         writer.level(level)
-    text = "\n".join([_header(plan), _IMPORTS, _opening(plan), *writer.lines]) + "\n"
+    text = "\n".join([_header(plan), _imports(plan), _opening(plan), *writer.lines]) + "\n"
     # Python itself has the last word. `ast.parse` would do, but takes twice as long on a thousand steps.
     compile(text, "dag.py", "exec", dont_inherit=True)
     return text
@@ -106,12 +123,35 @@ def _header(plan: Plan) -> str:
     )
 
 
+def _imports(plan: Plan) -> str:
+    operators = ["EmptyOperator"]
+    kinds = {step.kind for step in plan.steps()}
+    if kinds != {"workflows"}:
+        operators.append("ExecutorStepOperator")
+    runtime = [f"from dataplatform_runtime.operators import {', '.join(operators)}"]
+    if plan.on_failure:
+        runtime.insert(0, "from dataplatform_runtime.notify import NotifyFailure")
+    if "workflows" in kinds:
+        runtime.append("from dataplatform_runtime.pipelines import PipelineStepOperator")
+    return _IMPORTS.format(
+        three="DAG, CronTriggerTimetable, Param, TaskGroup" if plan.schedule else "DAG, Param, TaskGroup",
+        timetable="    from airflow.timetables.trigger import CronTriggerTimetable\n" if plan.schedule else "",
+        runtime="\n".join(runtime),
+    )
+
+
 def _task_seconds(step: Step) -> int:
     """The longest a task may take: the repetitions of the start call and of a poll may outlast the step's timeout."""
-    retry = step.retry
+    call = (step.retry.max_retries + 1) * LAST_CALL_SECONDS + _delays(step.retry)
+    once = step.timeout + 2 * call
+    if step.job_retry is None:
+        return once + TASK_MARGIN_SECONDS
+    return (step.job_retry.max_retries + 1) * once + _delays(step.job_retry) + TASK_MARGIN_SECONDS
+
+
+def _delays(retry: Retry) -> int:
     delays: int = sum(min(retry.initial_delay * retry.multiplier**n, retry.max_delay) for n in range(retry.max_retries))
-    call = (retry.max_retries + 1) * LAST_CALL_SECONDS + delays
-    return step.timeout + 2 * call + TASK_MARGIN_SECONDS
+    return delays
 
 
 def _opening(plan: Plan) -> str:
@@ -119,30 +159,56 @@ def _opening(plan: Plan) -> str:
     widest = max((len(level.threads) for level in plan.levels), default=1)
     policies = {step.retry for step in plan.steps()}
     common: list[tuple[str, str]] = [
-        ("owner", string("data-platform")),
+        ("owner", string(plan.owner)),
         ("retries", "0"),
         ("pipeline", string(plan.name)),
         ("intermediate_url", string(plan.target.intermediate_url)),
     ]
     if policies == {Retry()} or not policies:
         common.append(("call_retry", literal(_retry(Retry()), 8)))
+    if plan.parameters:
+        common.append(("parameter_types", literal({p.name: p.type for p in plan.parameters}, 8)))
+    if plan.schedule:
+        common.append(("schedule_timezone", string(plan.schedule.timezone)))
     defaults = "".join(f"        {string(key)}: {value},\n" for key, value in common)
     arguments = [
         ("dag_id", string(dag_id(plan))),
-        ("description", string(f"Pipeline {plan.name}, compiled from its definition")),
+        ("description", string(plan.description or f"Pipeline {plan.name}, compiled from its definition")),
         ("doc_md", literal(_doc(plan), 4)),
-        ("schedule", "None"),
+        ("schedule", _schedule(plan)),
         ("start_date", f"datetime({', '.join(map(str, START_DATE))}, tzinfo=timezone.utc)"),
         ("catchup", "False"),
         ("max_active_runs", "1"),
         ("max_active_tasks", str(max(widest, 1))),
         ("dagrun_timeout", f"timedelta(seconds={run_seconds})"),
         ("default_args", f"{{\n{defaults}    }}"),
-        ("params", _PARAMS),
-        ("tags", '["data-platform"]'),
+        ("params", _params(plan)),
+        ("tags", literal(list(dict.fromkeys(["data-platform", *plan.tags])), 4)),
     ]
+    if plan.on_failure:
+        told = [
+            ("pipeline", plan.name),
+            ("function", plan.on_failure),
+            ("intermediate_url", plan.target.intermediate_url),
+        ]
+        lines = "".join(f"        {key}={string(value)},\n" for key, value in told)
+        arguments.append(("on_failure_callback", f"NotifyFailure(\n{lines}    )"))
     lines = "".join(f"    {key}={value},\n" for key, value in arguments)
     return f"with DAG(\n{lines}):"
+
+
+def _schedule(plan: Plan) -> str:
+    if plan.schedule is None:
+        return "None"
+    return f"CronTriggerTimetable({string(plan.schedule.cron)}, timezone={string(plan.schedule.timezone)})"
+
+
+def _params(plan: Plan) -> str:
+    lines = []
+    for p in plan.parameters:
+        keys = f"type={string(p.type)}, description={string(p.description)}"
+        lines.append(f"        {string(p.name)}: Param({literal(p.default)}, {keys}),\n")
+    return f"{_PARAMS}{''.join(lines)}    }}"
 
 
 def _doc(plan: Plan) -> str:
@@ -199,24 +265,36 @@ class _Writer:
     def _step(self, level: str, thread: str, step: Step, tasks: Unique) -> None:
         self.steps += 1
         variable, name = f"step_{self.steps}", tasks(task_id(step))
-        values: dict[str, object] = {
-            "task_id": name,
-            "level": level,
-            "thread": thread,
-            "job_name": step.job_name,
+        values: dict[str, object] = {"task_id": name, "level": level, "thread": thread, "job_name": step.job_name}
+        if step.kind == "workflows":
+            operator = "PipelineStepOperator"
+            values["target_dag_id"] = _id_of(step.executor)
+            values["step_properties"] = dict(step.properties)
+        else:
+            operator = "ExecutorStepOperator"
             # Not `executor`: to Airflow that is the thing that runs tasks.
-            "function": step.executor,
-        }
-        if step.status_executor != step.executor:
-            values["status_function"] = step.status_executor
-        values |= {"poll_interval": step.poll_interval, "timeout": step.timeout}
-        values["step_properties"] = {
-            "jobs_definitions_bucket": self.plan.target.jobs_definitions_bucket,
-            **dict(step.properties),
-        }
-        if not self._common_retry:
-            values["call_retry"] = _retry(step.retry)
-        self._line(3, f"{variable} = ExecutorStepOperator(")
+            values["function"] = step.executor
+            if step.status_executor != step.executor:
+                values["status_function"] = step.status_executor
+        if step.kind == "sync":
+            values["one_call"] = True
+        else:
+            values["poll_interval"] = step.poll_interval
+        values["timeout"] = step.timeout
+        if step.kind != "workflows":
+            values["step_properties"] = {
+                "jobs_definitions_bucket": self.plan.target.jobs_definitions_bucket,
+                **dict(step.properties),
+            }
+            if not self._common_retry:
+                values["call_retry"] = _retry(step.retry)
+        if step.job_retry is not None:
+            values["job_retry"] = _retry(step.job_retry)
+        if step.parameters:
+            values["parameters"] = [[list(path), parameter] for path, parameter in step.parameters]
+        if step.pool:
+            values["pool"] = step.pool
+        self._line(3, f"{variable} = {operator}(")
         for key, value in values.items():
             self._line(4, f"{key}={literal(value, 16, len(key) + 2)},")
         self._line(4, f"execution_timeout=timedelta(seconds={_task_seconds(step)}),")

@@ -6,10 +6,15 @@ the definition that asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from dataplatform.compile import airflow, workflows
-from dataplatform.compile.plan import Level, Plan, Source, Step, Target, Thread
+from dataplatform.compile.plan import Level, Parameter, Plan, Retry, Source, Step, Target, Thread
+from dataplatform.config.options import Repeat, read_as
 from dataplatform.config.pipeline import Definition, StepDef
 from dataplatform.config.platform import Platform
+from dataplatform.config.references import context_for, problems_of, resolve
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
 
@@ -37,6 +42,8 @@ def target_for(platform: Platform) -> Target:
         region=region,
         intermediate_url=f"https://{region}-{project}.cloudfunctions.net/{gcp.executors.intermediate}",
         jobs_definitions_bucket=gcp.executors.jobs_definitions_bucket or f"{gcp.project}-jobs",
+        references=tuple(sorted(context_for(platform).items())),
+        external_workflows=tuple(sorted(platform.pipelines.external_workflows)) if platform.pipelines else (),
     )
 
 
@@ -46,6 +53,10 @@ def build_plan(definition: Definition, target: Target) -> Plan:
     Raises:
         InputError: an engine the definition names cannot run it; the diagnostics give the figure and the limit.
     """
+    problems, context = Diagnostics(), dict(target.references)
+    for place, problem in problems_of(definition, context):
+        problems.add(problem.code, place, problem.message, problem.remedy, path=problem.path)
+    options = definition.options
     plan = Plan(
         name=definition.name,
         engines=definition.engines,
@@ -53,7 +64,10 @@ def build_plan(definition: Definition, target: Target) -> Plan:
             Level(
                 id=level.level_id,
                 threads=tuple(
-                    Thread(id=thread.thread_id, steps=tuple(_step(step) for step in thread.steps))
+                    Thread(
+                        id=thread.thread_id,
+                        steps=tuple(_step(step, definition, context) for step in thread.steps),
+                    )
                     for thread in level.threads
                 ),
             )
@@ -61,19 +75,26 @@ def build_plan(definition: Definition, target: Target) -> Plan:
         ),
         target=target,
         source=Source(file=definition.file, sha256=definition.sha256),
+        description=options.description,
+        owner=options.owner,
+        tags=options.tags,
+        schedule=options.schedule,
+        parameters=_parameters(definition, context),
+        on_failure=options.on_failure,
     )
-    problems = Diagnostics()
     places = {step.job_name: step.position for step in definition.steps()}
     if "workflows" in plan.engines:
         problems.extend(workflows.problems(plan, places).items)
     if "airflow" in plan.engines:
-        problems.extend(airflow.problems(plan).items)
+        problems.extend(airflow.problems(plan, places).items)
     if problems:
         raise InputError(problems)
     return plan
 
 
-def _step(step: StepDef) -> Step:
+def _step(step: StepDef, definition: Definition, context: Mapping[str, str]) -> Step:
+    names = [parameter.name for parameter in definition.options.parameters]
+    found = resolve(step.step_properties, context, names)
     return Step(
         id=step.job_name,
         job_id=step.job_id,
@@ -83,5 +104,31 @@ def _step(step: StepDef) -> Step:
         poll_interval=step.wait_time_seconds,
         timeout=step.timeout,
         continue_if_fail=step.continue_if_fail,
-        properties=tuple(sorted(step.step_properties.items())),
+        properties=tuple(sorted(found.value.items())),
+        retry=_retry(step.call_retry) or Retry(),
+        kind=step.type,
+        job_retry=_retry(step.retries),
+        pool=step.pool,
+        parameters=tuple(sorted(found.parameters, key=repr)),
     )
+
+
+def _retry(repeat: Repeat | None) -> Retry | None:
+    if repeat is None:
+        return None
+    return Retry(
+        max_retries=repeat.count,
+        initial_delay=repeat.delay_seconds,
+        max_delay=repeat.max_delay_seconds,
+        multiplier=repeat.multiplier,
+    )
+
+
+def _parameters(definition: Definition, context: Mapping[str, str]) -> tuple[Parameter, ...]:
+    """The pipeline's parameters, with the stack's values for them in place of their defaults."""
+    found = []
+    for parameter in definition.options.parameters:
+        text = context.get(f"parameter:{parameter.name}")
+        value = None if text is None else read_as(parameter.type, text)
+        found.append(parameter if value is None else replace(parameter, default=value))
+    return tuple(found)

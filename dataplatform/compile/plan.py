@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dataplatform.config.options import Parameter, Schedule
+
+__all__ = ["Engine", "Level", "Parameter", "Plan", "Retry", "Schedule", "Source", "Step", "Target", "Thread"]
+
 Engine = Literal["airflow", "workflows"]
+
+
+Kind = Literal["async", "sync", "workflows"]
+"""How a step is run: a job that is started and polled, one call, or another pipeline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +29,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """Retries of one call on transient HTTP statuses: how often, and the delays between (exponential)."""
+    """How often something is repeated, and the delays between (exponential)."""
 
     max_retries: int = 5
     initial_delay: int = 2
@@ -31,14 +39,14 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step: a job that an executor starts and then reports on."""
+    """One step: a job that an executor starts and then reports on, one call of an executor, or another pipeline."""
 
     id: str
     """Unique in the pipeline; made of the JOB_NAME."""
     job_id: str
     job_name: str
     executor: str
-    """Function that starts the job."""
+    """Function that starts the job; of the kind `workflows` the name of the pipeline."""
     status_executor: str
     """Function that reports on it."""
     poll_interval: int
@@ -49,6 +57,14 @@ class Step:
     properties: tuple[tuple[str, object], ...] = ()
     """Step properties, sorted by key; values are JSON data."""
     retry: Retry = Retry()
+    """Repetitions of one call on transient answers."""
+    kind: Kind = "async"
+    job_retry: Retry | None = None
+    """Repetitions of the whole job, from its start, when it has ended badly or was surely not started."""
+    pool: str | None = None
+    """Airflow pool."""
+    parameters: tuple[tuple[tuple[str | int, ...], str], ...] = ()
+    """Where in the properties the value of a parameter of the run belongs, and which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +91,10 @@ class Target:
     region: str
     intermediate_url: str
     jobs_definitions_bucket: str
+    references: tuple[tuple[str, str], ...] = ()
+    """What `$kind:name` stands for: `kind:name` and its value, sorted."""
+    external_workflows: tuple[str, ...] = ()
+    """Workflows that are not compiled from definitions of the project."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +108,13 @@ class Plan:
     levels: tuple[Level, ...]
     target: Target
     source: Source
+    description: str = ""
+    owner: str = "data-platform"
+    tags: tuple[str, ...] = ()
+    schedule: Schedule | None = None
+    parameters: tuple[Parameter, ...] = ()
+    on_failure: str | None = None
+    """Function that is told of a failed run."""
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in the order of the definition."""

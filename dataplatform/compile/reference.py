@@ -13,6 +13,7 @@ Deliberately absent: answers that never come. How long a call is waited for is t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -85,15 +86,32 @@ class Call:
     at: int
     """Seconds since the step began."""
     answer: Answer
+    run: int = 0
+    """0 for the first run of the job, n for its nth repetition."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """Why a step failed."""
 
-    kind: Literal["start call", "no job id", "status call", "unknown status", "timeout"]
+    kind: Literal[
+        "start call", "no job id", "error answer", "status call", "unknown status", "ended otherwise", "timeout"
+    ]
     answer: Answer
     """The one that decided it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the job has surely ended or was surely not started, so that it may be run again."""
+        match self.kind:
+            case "start call":
+                return self.answer.status not in (0, 502, 504) or not self.answer.sent
+            case "status call":
+                return self.answer.status == 500
+            case "timeout":
+                return False
+            case _:
+                return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,44 +246,71 @@ def delay(retry: Retry, repetition: int) -> int:
     return min(wanted, retry.max_delay)
 
 
+def has_error(text: str) -> bool:
+    """Whether the answer to a step of TYPE sync is an error: a JSON object whose `error` is not null."""
+    try:
+        said = json.loads(text, parse_constant=_not_json)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.get("error") is not None
+
+
+def _not_json(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 @dataclass
 class _Play:
     step: Step
     outcome: Outcome
     now: int = 0
+    poll: int = 0
+    repetition: int = 0
     calls: list[Call] = field(default_factory=list)
 
     def run(self) -> Failure | None:
+        """Run the job, and again where it may be and is asked for; each time with the whole timeout."""
+        retry = self.step.job_retry
+        while True:
+            failure = self._job()
+            if failure is None or retry is None or not failure.over or self.repetition == retry.max_retries:
+                return failure
+            self.repetition += 1
+            self.now += delay(retry, self.repetition)
+
+    def _job(self) -> Failure | None:
+        began = self.now
         answer = self._call("start", 0)
         if not answer.done:
             return Failure(kind="start call", answer=answer)
-        if not JOB_ID.match(answer.text):
+        if self.step.kind == "sync":
+            return Failure(kind="error answer", answer=answer) if has_error(answer.text) else None
+        if self.step.kind == "async" and not JOB_ID.match(answer.text):
             return Failure(kind="no job id", answer=answer)
-        poll = 0
         while True:
-            poll += 1
+            self.poll += 1
             # The timeout counts from the start call, and the last pause ends with it.
-            self.now += max(0, min(self.step.poll_interval, self.step.timeout - self.now))
-            answer = self._call("status", poll)
+            self.now += max(0, min(self.step.poll_interval, self.step.timeout - (self.now - began)))
+            answer = self._call("status", self.poll)
             if not answer.done:
                 return Failure(kind="status call", answer=answer)
             if answer.text == "success":
                 return None
             if answer.text != "running":
-                return Failure(kind="unknown status", answer=answer)
-            if self.now >= self.step.timeout:
+                return Failure(kind="unknown status" if self.step.kind == "async" else "ended otherwise", answer=answer)
+            if self.now - began >= self.step.timeout:
                 return Failure(kind="timeout", answer=answer)
 
     def _call(self, phase: Phase, poll: int) -> Answer:
         """A call with its repetitions. The timeout does not cut them short."""
-        repeated = REPEATED_START if phase == "start" else REPEATED_STATUS
         attempt = 0
         while True:
             answer = self._next(phase)
-            self.calls.append(Call(phase=phase, poll=poll, attempt=attempt, at=self.now, answer=answer))
+            self.calls.append(
+                Call(phase=phase, poll=poll, attempt=attempt, at=self.now, answer=answer, run=self.repetition)
+            )
             self.now += answer.seconds
-            nothing_came = answer.status == 0 and (phase == "status" or not answer.sent)
-            if not (answer.status in repeated or nothing_came) or attempt == self.step.retry.max_retries:
+            if not repeatable(phase, answer) or attempt == self.step.retry.max_retries:
                 return answer
             attempt += 1
             self.now += delay(self.step.retry, attempt)
@@ -274,3 +319,9 @@ class _Play:
         answers = self.outcome.starts if phase == "start" else self.outcome.statuses
         asked = sum(call.phase == phase for call in self.calls)
         return answers[min(asked, len(answers) - 1)]
+
+
+def repeatable(phase: Phase, answer: Answer) -> bool:
+    """Whether a call is repeated after this answer."""
+    nothing_came = answer.status == 0 and (phase == "status" or not answer.sent)
+    return answer.status in (REPEATED_START if phase == "start" else REPEATED_STATUS) or nothing_came

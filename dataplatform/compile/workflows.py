@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from dataplatform.compile import workflows_library as library
 from dataplatform.compile.names import Unique, ascii_words, stable_id
-from dataplatform.compile.plan import Level, Plan, Retry, Step
+from dataplatform.compile.plan import Level, Plan, Step
+from dataplatform.compile.workflows_library import Variant
 from dataplatform.compile.yaml_text import Inline, dump
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
@@ -36,8 +38,12 @@ Data = dict[str, object]
 
 def workflow_id(plan: Plan) -> str:
     """The workflow's id: the pipeline's name where that is one, else made from it (see `names.stable_id`)."""
-    wanted = stable_id(plan.name, keep="_-", longest=255, prefix="pipeline")
-    return wanted if wanted[0].isascii() and wanted[0].isalpha() else stable_id(f"p_{plan.name}", longest=255)
+    return _id_of(plan.name)
+
+
+def _id_of(name: str) -> str:
+    wanted = stable_id(name, keep="_-", longest=255, prefix="pipeline")
+    return wanted if wanted[0].isascii() and wanted[0].isalpha() else stable_id(f"p_{name}", longest=255)
 
 
 def render(plan: Plan) -> str:
@@ -72,30 +78,67 @@ def properties_text(plan: Plan, step: Step) -> str:
 
     In JSON, `$` may be written as an escape, so that no `${` stands in the text whatever the properties hold.
     """
-    merged = {"jobs_definitions_bucket": plan.target.jobs_definitions_bucket, **dict(step.properties)}
+    merged = dict(step.properties)
+    if step.kind != "workflows":
+        merged = {"jobs_definitions_bucket": plan.target.jobs_definitions_bucket, **merged}
+    if step.parameters:
+        # A reference is known by standing there with a plain `$`; that of any other text is written as an escape.
+        for number, (path, _) in enumerate(step.parameters):
+            merged = _replaced(merged, path, f"\0{number}\0")
+        text = json.dumps(merged, sort_keys=True, ensure_ascii=True).replace("$", "\\u0024")
+        for number, (_, name) in enumerate(step.parameters):
+            text = text.replace(f'"\\u0000{number}\\u0000"', f'"$parameter:{name}"')
+        return text
     return json.dumps(merged, sort_keys=True, ensure_ascii=True).replace("${", "\\u0024{")
 
 
+def _replaced(data: Any, path: tuple[str | int, ...], value: str) -> Any:
+    """A copy of JSON data with another value at a path."""
+    if not path:
+        return value
+    copy: Any = dict(data) if isinstance(data, Mapping) else list(data)
+    copy[path[0]] = _replaced(data[path[0]], path[1:], value)
+    return copy
+
+
+def _variant(step: Step) -> Variant:
+    return Variant(step.retry, step.kind, step.job_retry, bool(step.parameters))
+
+
 def _text(plan: Plan) -> str:
-    policies = tuple(dict.fromkeys(step.retry for step in plan.steps()))
-    names = {policy: "run_step" if n == 0 else f"run_step_{n + 1}" for n, policy in enumerate(policies)}
+    variants = tuple(dict.fromkeys(_variant(step) for step in plan.steps()))
+    names = {variant: "run_step" if n == 0 else f"run_step_{n + 1}" for n, variant in enumerate(variants)}
     workflow: Data = {"main": _main(plan, names)}
-    workflow.update({name: library.run_step(policy) for policy, name in names.items()})
+    workflow.update({name: library.run_step(variant) for variant, name in names.items()})
+    if any(variant.jobs for variant in variants):
+        workflow["job_is_over"] = library.job_is_over()
+    if plan.parameters:
+        workflow["read_parameters"] = library.read_parameters()
     if any(len(level.threads) > MAX_BRANCHES for level in plan.levels):
         workflow["run_thread"] = library.run_thread(tuple(names.values()))
-    workflow["end_level"] = library.end_level()
+    workflow["end_level"] = library.end_level(plan.on_failure)
     workflow["explain"] = library.explain()
     workflow["shown"] = library.shown()
     origin = f"# Compiled from {json.dumps(plan.source.file)}\n# SHA-256 {json.dumps(plan.source.sha256)}\n"
     return f"{origin}# Changes belong into the definition: this text is overwritten.\n{dump(workflow)}"
 
 
-def _main(plan: Plan, names: Mapping[Retry, str]) -> Data:
+def _main(plan: Plan, names: Mapping[Variant, str]) -> Data:
     unique = Unique()
     for reserved in ("init", "finish", "end", "continue", "break"):
         unique(reserved)
     widest = max((len(level.threads) for level in plan.levels if len(level.threads) <= MAX_BRANCHES), default=0)
     steps: list[Data] = [{"init": {"assign": _init(plan, widest)}}]
+    if plan.parameters:
+        unique("parameters")
+        unique("parameters_end")
+        args = Inline(
+            kinds=Inline({parameter.name: parameter.type for parameter in plan.parameters}),
+            values="${json.decode(defaults)}",
+            given='${default(map.get(given, "parameters"), nothing)}',
+        )
+        steps.append({"parameters": {"call": "read_parameters", "args": args, "result": "texts"}})
+        steps.append({"parameters_end": {"assign": [{"run.parameters": "${texts}"}]}})
     for level in plan.levels:
         steps.extend(_level(plan, level, names, unique))
     result = {
@@ -140,6 +183,8 @@ def _init(plan: Plan, widest: int) -> list[Data]:
                 "properties": only_bucket.replace("${", "\\u0024{"),
             },
         ),
+        *((("run.nothing", "${nothing}"),) if any(step.kind == "workflows" for step in plan.steps()) else ()),
+        *((("defaults", _defaults(plan)),) if plan.parameters else ()),
         ("fresh", Inline(failed=False, steps=[])),
         ("done", Inline(failures=[], steps=[])),
         *((f"t{number}", None) for number in range(1, widest + 1)),
@@ -147,7 +192,12 @@ def _init(plan: Plan, widest: int) -> list[Data]:
     return [{name: value} for name, value in pairs]
 
 
-def _level(plan: Plan, level: Level, names: Mapping[Retry, str], unique: Unique) -> list[Data]:
+def _defaults(plan: Plan) -> str:
+    values = {parameter.name: parameter.default for parameter in plan.parameters}
+    return json.dumps(values, ensure_ascii=True).replace("$", "\\u0024")
+
+
+def _level(plan: Plan, level: Level, names: Mapping[Variant, str], unique: Unique) -> list[Data]:
     label = unique(f"level_{ascii_words(level.id) or 'x'}")
     count = len(level.threads)
     if count > MAX_BRANCHES:
@@ -162,7 +212,7 @@ def _level(plan: Plan, level: Level, names: Mapping[Retry, str], unique: Unique)
         calls: list[Data] = []
         for step in thread.steps:
             body: Data = {
-                "call": names[step.retry],
+                "call": names[_variant(step)],
                 "args": Inline(
                     run="${run}",
                     level=literal(level.id),
@@ -184,7 +234,7 @@ def _level(plan: Plan, level: Level, names: Mapping[Retry, str], unique: Unique)
     return [{label: {"parallel": parallel}}, end_step]
 
 
-def _wide_level(plan: Plan, level: Level, names: Mapping[Retry, str], label: str, unique: Unique) -> list[Data]:
+def _wide_level(plan: Plan, level: Level, names: Mapping[Variant, str], label: str, unique: Unique) -> list[Data]:
     """A level with more threads than a parallel step may have branches."""
     policies = list(names)
     threads = []
@@ -192,8 +242,8 @@ def _wide_level(plan: Plan, level: Level, names: Mapping[Retry, str], label: str
         steps = []
         for step in thread.steps:
             data = _step_data(plan, step)
-            if policies.index(step.retry):
-                data["policy"] = policies.index(step.retry)
+            if policies.index(_variant(step)):
+                data["policy"] = policies.index(_variant(step))
             steps.append(Inline(data))
         threads.append({"index": index, "id": literal(thread.id), "steps": steps})
     thread_args = Inline(run="${run}", level=literal(level.id), thread="${thread}")
@@ -214,7 +264,10 @@ def _wide_level(plan: Plan, level: Level, names: Mapping[Retry, str], label: str
 
 
 def _step_data(plan: Plan, step: Step) -> Data:
-    data: Data = {"job": literal(step.job_name), "start": literal(step.executor)}
+    start = step.executor
+    if step.kind == "workflows" and start not in plan.target.external_workflows:
+        start = _id_of(start)
+    data: Data = {"job": literal(step.job_name), "start": literal(start)}
     if step.status_executor != step.executor:
         data["status"] = literal(step.status_executor)
     data["wait"] = step.poll_interval
@@ -235,8 +288,11 @@ def executed_steps(plan: Plan) -> int:
     """The most steps a run can execute when every job ends just before its deadline, retried calls aside."""
     total = 20 + 6 * len(plan.levels)
     for step in plan.steps():
-        polls = -(-step.timeout // max(step.poll_interval, 1))
-        total += polls * library.STEPS_PER_POLL + library.STEPS_PER_RUN_STEP
+        polls = 0 if step.kind == "sync" else -(-step.timeout // max(step.poll_interval, 1))
+        tries = 1 + (step.job_retry.max_retries if step.job_retry else 0)
+        once = polls * library.STEPS_PER_POLL + library.STEPS_PER_RUN_STEP
+        total += tries * once + (3 * len(plan.parameters) if step.parameters else 0)
+    total += 8 * len(plan.parameters)
     return total
 
 

@@ -17,9 +17,11 @@ from dataplatform.config.folder import directory_problem, load_folder
 from dataplatform.config.loader import load_document, shown_path
 from dataplatform.config.pipeline import Definition
 from dataplatform.config.platform import Platform
+from dataplatform.config.references import context_for
 from dataplatform.config.rules import AT
 from dataplatform.config.stackfile import NAMESPACE, StackFile, read_stack_file
 from dataplatform.config.text import shown
+from dataplatform.config.together import Given
 from dataplatform.diagnostics import Diagnostics, InputError, Position, nearest
 
 __all__ = ["LoadedStack", "check_stacks", "load_definition", "load_stack", "load_stack_config", "stack_names"]
@@ -105,7 +107,7 @@ def check_stacks(root: Path, stacks: Sequence[str] = ()) -> Diagnostics:
         return diagnostics
     read = _read(root, files, list(dict.fromkeys(stacks)) or sorted(files), diagnostics)
     _across(root, files, read, diagnostics)
-    seen: set[tuple[str, frozenset[str]]] = set()
+    seen: set[tuple[str, Given]] = set()
     for file in read.values():
         asked = _asked(file)
         if asked is not None and asked in seen:
@@ -117,12 +119,22 @@ def check_stacks(root: Path, stacks: Sequence[str] = ()) -> Diagnostics:
     return diagnostics
 
 
-def _asked(file: StackFile) -> tuple[str, frozenset[str]] | None:
+def _asked(file: StackFile) -> tuple[str, Given] | None:
     platform = file.partial
     if platform is None or platform.pipelines is None:
         return None
-    functions = platform.gcp.executors.functions if platform.gcp else []
-    return platform.pipelines.directory, frozenset(functions)
+    return platform.pipelines.directory, _given(platform)
+
+
+def _given(platform: Platform) -> Given:
+    """What a stack gives its definitions."""
+    gcp = platform.gcp
+    return Given(
+        functions=frozenset(gcp.executors.functions if gcp else ()),
+        workflows=frozenset(platform.pipelines.external_workflows if platform.pipelines else ()),
+        keeps_schedules=gcp is None or gcp.composer is not None or gcp.workflows is None,
+        references=frozenset(context_for(platform).items()),
+    )
 
 
 def _misnamed(root: Path, diagnostics: Diagnostics) -> None:
@@ -183,8 +195,7 @@ def _pipelines(root: Path, file: StackFile) -> tuple[tuple[Definition, ...], Dia
         diagnostics = Diagnostics()
         diagnostics.add(problem[0], position, problem[1], problem[2], source=source)
         return (), diagnostics
-    functions = platform.gcp.executors.functions if platform.gcp else []
-    return load_folder(root, directory, functions=functions, asked=position, source=source)
+    return load_folder(root, directory, given=_given(platform), asked=position, source=source)
 
 
 def _across(root: Path, files: dict[str, Path], read: dict[str, StackFile], diagnostics: Diagnostics) -> None:

@@ -80,10 +80,18 @@ CODES: Final = MappingProxyType(
         "DP319": "A job parameter file lies among the definitions",
         "DP320": "A level, a thread or a definition is empty",
         "DP321": "A step names no executor",
+        "DP322": "NEXT names a step that is not the one that follows",
+        "DP323": "A step of TYPE workflows names a pipeline that is not there, or pipelines run each other in a circle",
+        "DP324": "A schedule is not one: its cron expression or its time zone is wrong",
+        "DP325": "A parameter of a pipeline is wrong: its name, its default, or the stack's value for it",
+        "DP326": "A reference ($kind:name) names nothing that is known, or stands where it cannot be resolved",
+        "DP327": "A job parameter file lacks a key, has one too many, or has a value of the wrong type",
+        "DP328": "A schedule stands in a definition of a stack that has nothing to keep it",
         # Compilation
         "DP401": "A pipeline exceeds a limit of Cloud Workflows",
         "DP402": "The name of a workflow or a DAG would be longer than its service allows",
         "DP403": "A stack has no cloud that a pipeline could be compiled for",
+        "DP404": "An engine has no way to run a step of this kind",
         "DP451": "Compiled files cannot be written where they were asked for: a name is used twice or leads elsewhere",
     }
 )

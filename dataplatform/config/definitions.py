@@ -14,10 +14,12 @@ from pathlib import Path as FilePath
 from dataplatform.config.document import Node, Path
 from dataplatform.config.executors import EXECUTORS
 from dataplatform.config.loader import digest_of, load_document, shown_path, validate
+from dataplatform.config.options import DEFAULT_OWNER, Options, Parameter, Repeat, Schedule, parameter_problem
 from dataplatform.config.pipeline import (
     DEFAULT_TIMEOUT_SECONDS,
     ENGINES,
     MAX_SECONDS,
+    MAX_SYNC_SECONDS,
     WHOLE,
     Definition,
     DefinitionFile,
@@ -28,6 +30,7 @@ from dataplatform.config.pipeline import (
     ThreadDef,
     ThreadFile,
 )
+from dataplatform.config.stepkeys import check_next, check_step
 from dataplatform.config.stepproperties import read_properties
 from dataplatform.config.text import kind_of, shown
 from dataplatform.diagnostics import Diagnostics, Position, nearest
@@ -60,10 +63,11 @@ def load_definition(
     if node is None:
         return None, diagnostics
     checker = _Checker(node, EXECUTORS | frozenset(functions))
-    levels = checker.check()
+    checked = checker.check()
     diagnostics.extend(node.document.diagnostics.items)
-    if levels is None or diagnostics:
+    if checked is None or diagnostics:
         return None, diagnostics
+    levels, options = checked
     engine = node.entries["engine"][1].scalar
     try:
         sha256 = digest_of(path)
@@ -75,6 +79,8 @@ def load_definition(
         levels=levels,
         file=_below(path, root),
         sha256=sha256,
+        options=options,
+        positions={key: node.document.position(value.offset) for key, (_, value) in node.entries.items()},
     )
     return definition, diagnostics
 
@@ -107,15 +113,18 @@ class _Checker:
         self.job_ids: dict[str, Path] = {}
         self.job_names: dict[str, Path] = {}
 
-    def check(self) -> tuple[LevelDef, ...] | None:
-        """The levels, or None where anything is wrong."""
+    def check(self) -> tuple[tuple[LevelDef, ...], Options] | None:
+        """The levels and the options, or None where anything is wrong."""
         if not self._is_definition():
             return None
         model, found = validate(DefinitionFile, self.node)
         self._parts()
+        if model is not None:
+            self._parameters(model)
         if model is None or found or self.node.document.diagnostics:
             return None
-        return tuple(self._level(level, ("definition", i)) for i, level in enumerate(model.definition))
+        levels = tuple(self._level(level, ("definition", i)) for i, level in enumerate(model.definition))
+        return levels, _options(model)
 
     def _is_definition(self) -> bool:
         node = self.node
@@ -168,6 +177,8 @@ class _Checker:
                     continue
                 here: Path = (*at, j, "STEPS")
                 self._not_empty(steps, here, "a thread without steps would run nothing", "add a step, or take it out")
+                below = levels.items[i + 1].child("THREADS") if i + 1 < len(levels.items) else None
+                check_next(self.node, here, below if len(threads.items) == 1 else None)
                 for k, step in enumerate(steps.items):
                     if step.kind == "mapping":
                         last = i == len(levels.items) - 1 and k == len(steps.items) - 1
@@ -231,7 +242,7 @@ class _Checker:
             name_path: Path = (*path, "JOB_NAME")
             what = "duplicate step name: JOB_NAME"
             self._unique(self.job_names, job_name.scalar, name_path, "DP310", what, "in this pipeline")
-        self._executors(step, path)
+        check_step(self.node, step, path, self.executors)
         self._times(step, path)
         flag = step.child("LAST_STEP")
         if flag is not None and str(flag.scalar).lower() == "true" and not last:
@@ -239,37 +250,6 @@ class _Checker:
                 "leave LAST_STEP out: a pipeline ends where its last level ends"
             ))  # fmt: skip
         read_properties(self.node, (*path, "STEP_PROPERTIES"))
-
-    def _executors(self, step: Node, path: Path) -> None:
-        named: dict[str, str] = {}
-        for key in ("FUNCTION_ID_NAME", "COMPOSER_STEP", "FUNCTION_STATUS_NAME"):
-            node = step.child(key)
-            if node is None or node.flawed or not isinstance(node.scalar, str):
-                continue
-            named[key] = node.scalar
-            if node.scalar not in self.executors:
-                self.node.report(
-                    "DP311",
-                    (*path, key),
-                    f"unknown executor {shown(node.scalar)}",
-                    f"{nearest(node.scalar[:100], self.executors)} Others are registered in gcp.executors.functions",
-                )
-        start, composer = named.get("FUNCTION_ID_NAME"), named.get("COMPOSER_STEP")
-        if start is not None and composer is not None and start != composer:
-            message = f"FUNCTION_ID_NAME is {shown(start)} and COMPOSER_STEP is {shown(composer)}"
-            self.node.report(
-                "DP314", (*path, "COMPOSER_STEP"), message, "name the same executor, or keep one of the two"
-            )
-        if not any(step.child(key) is not None for key in ("FUNCTION_ID_NAME", "COMPOSER_STEP")):
-            misspelt = any(key not in _STEP_KEYS for key in step.entries)
-            if not misspelt:
-                self.node.report("DP321", path, "the step names no executor", (
-                    "add FUNCTION_ID_NAME (or COMPOSER_STEP), such as dataform-tag-executor"
-                ))  # fmt: skip
-        for key in ("FUNCTION_ID_NAME", "COMPOSER_STEP"):
-            node = step.child(key)
-            if node is not None and node.kind == "scalar" and node.scalar is None and not node.flawed:
-                self.node.report("DP321", (*path, key), f"{key} names no executor", "name one, or leave the key out")
 
     def _times(self, step: Node, path: Path) -> None:
         seconds = _number(step.child("TIMEOUT_SECONDS"), MAX_SECONDS)
@@ -282,6 +262,13 @@ class _Checker:
                 f"it says {minutes * 60} seconds and TIMEOUT_SECONDS says {seconds}",
                 "keep one of the two, or make them agree",
             )
+        kind = step.child("TYPE")
+        if kind is not None and kind.scalar == "sync":
+            if seconds and seconds > MAX_SYNC_SECONDS:
+                message = f"a step of TYPE sync cannot wait {seconds} seconds for its one call"
+                remedy = f"write at most {MAX_SYNC_SECONDS}, or use TYPE async"
+                self.node.report("DP125", (*path, "TIMEOUT_SECONDS"), message, remedy)
+            return
         timeout = seconds or (minutes * 60 if minutes else DEFAULT_TIMEOUT_SECONDS)
         if wait and wait > timeout:
             key = "TIMEOUT_SECONDS" if seconds else "ASYNC_TIMEOUT_LOOP_IN_MINUTES" if minutes else "WAIT_TIME_SECONDS"
@@ -292,6 +279,24 @@ class _Checker:
                 f"the {what} of {timeout} seconds ends before the first status call after {wait} seconds",
                 "raise the timeout above WAIT_TIME_SECONDS, or lower that",
             )
+
+    def _parameters(self, model: DefinitionFile) -> None:
+        for name, parameter in model.parameters.items():
+            problem = parameter_problem(name, parameter.type, parameter.default)
+            if problem:
+                of_name, message, remedy = problem
+                path: Path = ("parameters", name) if of_name else ("parameters", name, "default")
+                self.node.report("DP325", path, message, remedy, key=of_name)
+        if model.on_failure is not None and model.on_failure.function not in self.executors:
+            name = model.on_failure.function
+            remedy = f"{nearest(name, self.executors)} Others are registered in gcp.executors.functions"
+            self.node.report("DP311", ("on_failure", "function"), f"unknown function {shown(name)}", remedy)
+        if model.engine == "cloud_workflows":
+            for path, _, node in self.node.walk():
+                if path[-1:] == ("POOL",) and node.scalar is not None:
+                    self.node.report("DP314", path, "POOL is Airflow's, and the engine is cloud_workflows", (
+                        "take it out: Cloud Workflows runs 20 threads of a level at a time"
+                    ))  # fmt: skip
 
     def _level(self, level: LevelFile, path: Path) -> LevelDef:
         return LevelDef(
@@ -310,8 +315,8 @@ class _Checker:
     def _step_def(self, step: StepFile, path: Path) -> StepDef:
         node = self.node.at(path)
         assert node is not None
-        executor = step.function_id_name or step.composer_step
-        assert executor is not None
+        named = (step.workflows_name, step.function_id_name, step.function_name, step.composer_step)
+        executor = next(name for name in named if name)
         position = self.node.document.position
         return StepDef(
             job_id=step.job_id,
@@ -324,12 +329,27 @@ class _Checker:
             async_timeout_loop_in_minutes=step.async_timeout_loop_in_minutes,
             continue_if_fail=step.continue_if_fail,
             step_properties=read_properties(self.node, (*path, "STEP_PROPERTIES")) or {},
+            retries=Repeat(**step.retries.model_dump()) if step.retries else None,
+            call_retry=Repeat(**step.call_retry.model_dump()) if step.call_retry else None,
+            pool=step.pool,
             position=position(node.offset),
             positions={key: position(value.offset) for key, (_, value) in node.entries.items()},
         )
 
 
-_STEP_KEYS = frozenset(info.alias or name for name, info in StepFile.model_fields.items())
+def _options(model: DefinitionFile) -> Options:
+    schedule = model.schedule
+    return Options(
+        description=model.description or "",
+        owner=model.owner or DEFAULT_OWNER,
+        tags=tuple(sorted(set(model.tags))),
+        schedule=Schedule(cron=schedule.cron, timezone=schedule.timezone) if schedule else None,
+        parameters=tuple(
+            Parameter(name=name, type=p.type, default=p.default, description=p.description or "")
+            for name, p in sorted(model.parameters.items())
+        ),
+        on_failure=model.on_failure.function if model.on_failure else None,
+    )
 
 
 def _number(node: Node | None, most: int = 999_999) -> int | None:

@@ -1,7 +1,7 @@
 """The pipelines folder: which files are definitions, and that nothing else is there.
 
-`<directory>/**/*.json` (and `.yaml`, `.yml`) are definitions, `<directory>/jobs/**` are job parameter files, which are
-data of the executors and only looked through for plain-text secrets. Anything else is a mistake: an ignored file is a
+`<directory>/**/*.json` (and `.yaml`, `.yml`) are definitions, `<directory>/jobs/**` are job parameter files (see
+`jobfiles`). Anything else is a mistake: an ignored file is a
 pipeline that somebody believes to be deployed. A README.md and hidden files are let be.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dataplatform.config.definitions import SUFFIXES, load_definition
-from dataplatform.config.document import Node
-from dataplatform.config.loader import load_document, shown_path
+from dataplatform.config.jobfiles import check_job_file
+from dataplatform.config.loader import shown_path
 from dataplatform.config.pipeline import Definition
-from dataplatform.config.plaintext import REMEDY, plain_secret
-from dataplatform.config.text import dotted, kind_of, shown
+from dataplatform.config.text import shown
+from dataplatform.config.together import Given, check_across
 from dataplatform.diagnostics import Diagnostics, Position
 
 MAX_FILES = 10_000
@@ -41,14 +41,14 @@ def directory_problem(directory: str) -> tuple[str, str, str] | None:
 
 
 def load_folder(
-    root: Path, directory: str, *, functions: Collection[str], asked: Position, source: str = ""
+    root: Path, directory: str, *, given: Given, asked: Position, source: str = ""
 ) -> tuple[tuple[Definition, ...], Diagnostics]:
     """Read every definition of a pipelines folder, in the order of their names.
 
     Args:
         root: The project's root.
         directory: The folder as the stack names it, already free of `directory_problem`s.
-        functions: Executor functions the stack registers.
+        given: What the stack gives its definitions.
         asked: Where the stack names the folder; mistakes about the folder itself are shown there.
         source: The line at `asked`.
     """
@@ -80,9 +80,11 @@ def load_folder(
     if not definitions and not diagnostics:
         remedy = "put a definition (.json) into it, or leave pipelines out of the stack"
         tell("DP302", f"the pipelines folder {shown(directory)} holds no definition", remedy)
-    loaded = _definitions(root, definitions, functions, diagnostics)
+    loaded = _definitions(root, definitions, given.functions, diagnostics)
+    names = {path.stem for path in definitions}
+    diagnostics.extend(check_across(loaded, names, given).items)
     for path in jobs:
-        _job_file(path, diagnostics)
+        check_job_file(path, folder / JOBS, given.functions, diagnostics)
     return tuple(sorted(loaded, key=lambda definition: definition.name)), diagnostics
 
 
@@ -161,31 +163,3 @@ def _definitions(
         elif definition is not None:
             loaded.append(definition)
     return loaded
-
-
-def _job_file(path: Path, diagnostics: Diagnostics) -> None:
-    """A job parameter file: a JSON object without plain-text secrets. Its keys are the executor's own."""
-    if path.suffix.lower() not in SUFFIXES:
-        place = Position(shown_path(path))
-        diagnostics.add("DP304", place, "not a job parameter file", "job parameters are .json files")
-        return
-    node, found = load_document(path)
-    if node is not None:
-        _check_job(node)
-        found = node.document.diagnostics
-    diagnostics.extend(found.items)
-
-
-def _check_job(node: Node) -> None:
-    if node.kind != "mapping":
-        if not node.flawed:
-            message = f"job parameters are an object, and this is {kind_of(node.value())}"
-            node.report("DP122", (), message, 'write {"key": "value"}')
-        return
-    if "engine" in node.entries and "definition" in node.entries:
-        node.report("DP304", (), f"a definition in the folder {JOBS}/", "move it up into the pipelines folder")
-        return
-    for path, key, leaf in node.walk():
-        what = plain_secret(key, leaf.scalar)
-        if what:
-            node.document.report("DP318", leaf.offset, f"{what} in plain text", REMEDY, at=dotted(path))

@@ -4,8 +4,8 @@ The `…File` models are the format as people write it, with AEF's own key names
 them. The frozen dataclasses are what the rest of the program works with. Every key of the format is either given a
 meaning here or refused in `dataplatform.config.definitions`; none is read and then ignored.
 
-Deliberately absent: TYPE `sync` and `workflows`, NEXT, READ_INPUT_FROM, FUNCTION_NAME and workflows_name. They are
-declared so that they can be refused with their reason.
+Deliberately absent: READ_INPUT_FROM. It is declared so that it can be refused with its reason: a job hands back its id
+and its state, so there is no output that another step could read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from dataplatform.config.options import (
+    CallRetryFile,
+    Description,
+    OnFailureFile,
+    Options,
+    Owner,
+    ParameterFile,
+    Pool,
+    Repeat,
+    RetriesFile,
+    ScheduleFile,
+    Tag,
+)
 from dataplatform.config.text import control_character
 from dataplatform.diagnostics import Position
 
@@ -32,6 +45,12 @@ DEFAULT_WAIT_SECONDS = 30
 
 DEFAULT_TIMEOUT_SECONDS = 3600
 """A step's timeout where neither TIMEOUT_SECONDS nor ASYNC_TIMEOUT_LOOP_IN_MINUTES is given."""
+
+DEFAULT_SYNC_TIMEOUT_SECONDS = 540
+"""The same for TYPE sync: the longest that a first-generation Cloud Function may run."""
+
+MAX_SYNC_SECONDS = 1800
+"""The longest that Cloud Workflows waits for the answer to a call."""
 
 MAX_SECONDS = 365 * 86400
 """No step may last longer than Cloud Workflows lets an execution last: a year."""
@@ -104,23 +123,13 @@ def _flag(value: object) -> bool:
     )
 
 
-def _step_type(value: object) -> object:
-    if value in ("sync", "workflows"):
-        raise PydanticCustomError(
-            "dp_form",
-            "TYPE '{value}' is not supported yet",
-            {"code": "DP312", "remedy": "use async, the one type whose outcome is waited for", "value": str(value)},
-        )
-    return value
-
-
 def _refused(reason: str) -> BeforeValidator:
-    """For a key of the format that has no meaning yet: only an empty value is let through."""
+    """For a key of the format that can have no meaning: only an empty value is let through."""
 
     def check(value: object) -> None:
         if value not in ("", None):
             raise PydanticCustomError(
-                "dp_form", "this key is not supported yet", {"code": "DP312", "remedy": reason, "key": True}
+                "dp_form", "this key is not supported", {"code": "DP312", "remedy": reason, "key": True}
             )
 
     return BeforeValidator(check)
@@ -153,25 +162,24 @@ Flag = Annotated[
 
 Properties = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string", "minLength": 2}]})]
 Next = Annotated[
-    None,
-    _refused("leave it out: levels run in the order of the file, and so do the steps of a thread"),
-    WithJsonSchema(_EMPTY_SCHEMA),
+    str | None,
+    BeforeValidator(lambda value: None if value in ("", None) else _identifier(value)),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "null"}, {"type": "string", "maxLength": MAX_ID}]}),
 ]
 ReadInputFrom = Annotated[
     None,
-    _refused("leave it out and hand the values over in STEP_PROPERTIES or in the job parameter file"),
-    WithJsonSchema(_EMPTY_SCHEMA),
-]
-FunctionName = Annotated[
-    None,
-    _refused("it belongs to TYPE sync; name the executor in FUNCTION_ID_NAME with TYPE async"),
+    _refused(
+        "leave it out: a job hands back its id and its state and no output; "
+        "hand values over in STEP_PROPERTIES or in the job parameter file"
+    ),
     WithJsonSchema(_EMPTY_SCHEMA),
 ]
 WorkflowsName = Annotated[
-    None,
-    _refused("it belongs to TYPE workflows; put the steps of that workflow into this definition"),
-    WithJsonSchema(_EMPTY_SCHEMA),
+    str | None,
+    BeforeValidator(lambda value: None if value in ("", None) else _job_name(value)),
+    WithJsonSchema({"anyOf": [{"type": "null"}, {"type": "string", "maxLength": MAX_JOB_NAME}]}),
 ]
+StepType = Literal["async", "sync", "workflows"]
 
 
 class _FileModel(BaseModel):
@@ -183,8 +191,11 @@ class StepFile(_FileModel):
 
     job_id: Identifier = Field(alias="JOB_ID", description="Unique in the pipeline.")
     job_name: JobName = Field(alias="JOB_NAME", description="Name of the step and of its job parameter file.")
-    type: Annotated[Literal["async"], BeforeValidator(_step_type)] = Field(
-        "async", alias="TYPE", description="async: the executor starts the job and is then asked how it is."
+    type: StepType = Field(
+        "async",
+        alias="TYPE",
+        description="async: the executor starts the job and is then asked how it is. sync: one call does the work. "
+        "workflows: another pipeline is run.",
     )
     function_id_name: str | None = Field(None, alias="FUNCTION_ID_NAME", description="Executor that starts the job.")
     function_status_name: str | None = Field(
@@ -215,8 +226,21 @@ class StepFile(_FileModel):
     last_step: Flag = Field(False, alias="LAST_STEP", description="May stand on the last step only.")
     next: Next = Field(None, alias="NEXT")
     read_input_from: ReadInputFrom = Field(None, alias="READ_INPUT_FROM")
-    function_name: FunctionName = Field(None, alias="FUNCTION_NAME")
-    workflows_name: WorkflowsName = Field(None, alias="workflows_name")
+    function_name: str | None = Field(
+        None, alias="FUNCTION_NAME", description="Executor that does the work of a step of TYPE sync."
+    )
+    workflows_name: WorkflowsName = Field(
+        None, alias="workflows_name", description="Pipeline that a step of TYPE workflows runs."
+    )
+    retries: RetriesFile | None = Field(
+        None, alias="RETRIES", description="Run the job again when it has ended badly; not at all where left out."
+    )
+    call_retry: CallRetryFile | None = Field(
+        None, alias="CALL_RETRY", description="How often a single call is repeated on transient answers."
+    )
+    pool: Pool | None = Field(
+        None, alias="POOL", description="Airflow pool that the step takes a slot of; Composer definitions only."
+    )
 
 
 class ThreadFile(_FileModel):
@@ -241,6 +265,14 @@ class DefinitionFile(_FileModel):
         description="The levels. One starts when all threads of the one before ended.",
         json_schema_extra={"minItems": 1},
     )
+    description: Description | None = Field(None, description="What the pipeline is for.")
+    owner: Owner | None = Field(None, description="Person or team to ask about the pipeline.")
+    tags: list[Tag] = Field([], description="Words to find the pipeline by.")
+    schedule: ScheduleFile | None = Field(None, description="When runs begin; on request only where left out.")
+    parameters: dict[str, ParameterFile] = Field(
+        {}, description="Values a run may be given, by name; $parameter:name stands for one in STEP_PROPERTIES."
+    )
+    on_failure: OnFailureFile | None = Field(None, description="Who is told of a failed run.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,9 +281,9 @@ class StepDef:
 
     job_id: str
     job_name: str
-    type: Literal["async"] = "async"
+    type: StepType = "async"
     executor: str
-    """Function that starts the job."""
+    """Function that starts the job; of TYPE workflows the pipeline that is run."""
     status_executor: str
     """Function that reports on it."""
     wait_time_seconds: int = DEFAULT_WAIT_SECONDS
@@ -262,6 +294,9 @@ class StepDef:
     continue_if_fail: bool = False
     step_properties: dict[str, Any] = field(default_factory=dict)
     """JSON data; empty where the key is left out."""
+    retries: Repeat | None = None
+    call_retry: Repeat | None = None
+    pool: str | None = None
     position: Position = field(default=Position(""), compare=False)
     """Where the step's object begins."""
     positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
@@ -274,7 +309,7 @@ class StepDef:
             return self.timeout_seconds
         if self.async_timeout_loop_in_minutes is not None:
             return self.async_timeout_loop_in_minutes * 60
-        return DEFAULT_TIMEOUT_SECONDS
+        return DEFAULT_SYNC_TIMEOUT_SECONDS if self.type == "sync" else DEFAULT_TIMEOUT_SECONDS
 
     def position_of(self, key: str) -> Position:
         """Where the value of an AEF key stands, or the step where the file does not have the key."""
@@ -312,6 +347,9 @@ class Definition:
     """The file as a person would type it: relative to the project's root where it lies below it."""
     sha256: str
     """Of the file's bytes, in hex."""
+    options: Options = field(default_factory=Options)
+    positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
+    """Top-level key → where its value stands, for the keys the file has."""
 
     def steps(self) -> tuple[StepDef, ...]:
         """All steps in the order of the file."""

@@ -191,6 +191,8 @@ class Pipelines(Model):
 
     directory: str = "pipelines"
     parameters: dict[str, str] = {}
+    external_workflows: list[Annotated[str, Field(min_length=1, max_length=300)]] = []
+    """Workflows that are not compiled from the project's definitions; steps of TYPE workflows may name them."""
 
 
 class Platform(Model):

@@ -162,9 +162,13 @@ def _assert_same(definition: Definition, text: str, ending: str, functions: Coll
         file = Path(folder) / f"{definition.name}{ending}"
         file.write_text(text, "utf-8")
         again, problems = load_definition(file, functions=functions)
-    if again is None or (again.engines, again.levels) != (definition.engines, definition.levels):
+    if again is None or _meaning(again) != _meaning(definition):
         reason = problems.sorted()[0].message if problems else "it would mean something else"
         raise RefusedError(f"{definition.file} cannot be converted to {ending[1:].upper()}: {reason}; keep it as it is")
+
+
+def _meaning(definition: Definition) -> tuple[object, ...]:
+    return definition.engines, definition.options, definition.levels
 
 
 def _written(out: Path | None, text: str) -> Path | None:

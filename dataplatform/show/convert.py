@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from dataplatform.config.options import DEFAULT_OWNER, Options
 from dataplatform.config.pipeline import ENGINES, WHOLE, Definition, StepDef
 from dataplatform.show.yaml_text import dump
 
@@ -58,7 +60,28 @@ def data_of(definition: Definition) -> dict[str, Any]:
         }
         for level in definition.levels
     ]
-    return {"engine": names[engine], "definition": levels}
+    return {"engine": names[engine], **_options(definition.options), "definition": levels}
+
+
+def _options(options: Options) -> dict[str, Any]:
+    """What the definition says of the pipeline as a whole, defaults left out."""
+    schedule = options.schedule
+    found: dict[str, Any] = {
+        "description": options.description,
+        "owner": options.owner if options.owner != DEFAULT_OWNER else "",
+        "tags": list(options.tags),
+        "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
+        "parameters": {
+            p.name: {
+                "type": p.type,
+                "default": p.default,
+                **({"description": p.description} if p.description else {}),
+            }
+            for p in options.parameters
+        },
+        "on_failure": {"function": options.on_failure} if options.on_failure else None,
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def _step(step: StepDef, engine: str) -> dict[str, Any]:
@@ -67,13 +90,18 @@ def _step(step: StepDef, engine: str) -> dict[str, Any]:
         "JOB_NAME": step.job_name,
         "TYPE": step.type,
         "FUNCTION_ID_NAME": step.executor,
+        "FUNCTION_NAME": step.executor,
         "COMPOSER_STEP": step.executor,
+        "workflows_name": step.executor if step.type == "workflows" else None,
         "FUNCTION_STATUS_NAME": step.status_executor,
         "WAIT_TIME_SECONDS": step.wait_time_seconds,
         "TIMEOUT_SECONDS": step.timeout_seconds,
         "ASYNC_TIMEOUT_LOOP_IN_MINUTES": step.async_timeout_loop_in_minutes,
         "CONTINUE_IF_FAIL": step.continue_if_fail,
         "STEP_PROPERTIES": step.step_properties,
+        "RETRIES": asdict(step.retries) if step.retries else None,
+        "CALL_RETRY": asdict(step.call_retry) if step.call_retry else None,
+        "POOL": step.pool,
     }
     has = set(step.positions) or _needed(step, engine)
     return {key: value for key, value in values.items() if key in has and value is not None}
@@ -81,8 +109,11 @@ def _step(step: StepDef, engine: str) -> dict[str, Any]:
 
 def _needed(step: StepDef, engine: str) -> set[str]:
     """The keys to write for a step that was not read from a file."""
-    has = {"JOB_ID", "JOB_NAME", "TYPE", "COMPOSER_STEP" if engine == "airflow" else "FUNCTION_ID_NAME"}
-    has |= {"WAIT_TIME_SECONDS", "TIMEOUT_SECONDS", "ASYNC_TIMEOUT_LOOP_IN_MINUTES"}
+    start = "COMPOSER_STEP" if engine == "airflow" else "FUNCTION_ID_NAME"
+    has = {"JOB_ID", "JOB_NAME", "TYPE", "workflows_name" if step.type == "workflows" else start}
+    has |= {"TIMEOUT_SECONDS", "ASYNC_TIMEOUT_LOOP_IN_MINUTES", "RETRIES", "CALL_RETRY", "POOL"}
+    if step.type != "sync":
+        has.add("WAIT_TIME_SECONDS")
     if step.status_executor != step.executor:
         has.add("FUNCTION_STATUS_NAME")
     if step.continue_if_fail:

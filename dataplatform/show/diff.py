@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
 
-from dataplatform.compile.plan import Level, Plan, Step
+from dataplatform.compile.plan import Level, Parameter, Plan, Step
 from dataplatform.show.changes import Change, Kind, as_dicts
 from dataplatform.show.diff_text import render
 from dataplatform.show.words import masked
 
 __all__ = ["Change", "as_dicts", "diff", "render"]
 
-_NOT_MEANT = frozenset({"id", "job_id", "job_name", "properties"})
+_NOT_MEANT = frozenset({"id", "job_id", "job_name", "properties", "parameters"})
 """Fields of a step that are not compared as they are."""
 _PLAN_NOT_MEANT = frozenset({"name", "levels", "target", "source"})
 _ABSENT = object()
@@ -92,13 +92,15 @@ def _text(value: object) -> str:
 
 
 def _plain(value: object) -> Any:
+    if isinstance(value, tuple) and all(isinstance(item, Parameter) for item in value):
+        return {item.name: {key: part for key, part in asdict(item).items() if key != "name"} for item in value}
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _pipeline(old: Plan, new: Plan) -> Iterator[Change]:
     for item in fields(Plan):
         was, now = _plain(getattr(old, item.name)), _plain(getattr(new, item.name))
-        if item.name == "engines":
+        if item.name in ("engines", "tags"):
             was, now = sorted(was), sorted(now)
         if item.name not in _PLAN_NOT_MEANT and was != now:
             yield from _values("pipeline", "", item.name, was, now, ())
@@ -110,6 +112,15 @@ def _fields(name: str, old: Step, new: Step) -> Iterator[Change]:
             was, now = _plain(getattr(old, item.name)), _plain(getattr(new, item.name))
             yield from _values("step", name, item.name, was, now, ())
     yield from _values("step", name, "properties", dict(old.properties), dict(new.properties), ())
+    filled = {_dotted(path): "the run's parameter " + parameter for path, parameter in old.parameters}
+    fills = {_dotted(path): "the run's parameter " + parameter for path, parameter in new.parameters}
+    for path in sorted({*filled, *fills}):
+        if (path in filled) != (path in fills):
+            yield from _values("step", name, path, filled.get(path, "text"), fills.get(path, "text"), ())
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return ".".join(("properties", *map(str, path)))
 
 
 def _values(kind: Kind, subject: str, path: str, old: object, new: object, keys: tuple[str, ...]) -> Iterator[Change]:

@@ -9,11 +9,21 @@ from dataplatform.show.changes import Change
 from dataplatform.show.words import count, duration, listed, shown_value
 
 _SIGNS = {"added": "+", "removed": "-", "renamed": "~", "moved": "~", "changed": "~"}
-_SECONDS = frozenset({"poll_interval", "timeout", "retry.initial_delay", "retry.max_delay"})
+_SECONDS = frozenset(
+    {"poll_interval", "timeout"} | {f"{r}.{d}" for r in ("retry", "job_retry") for d in ("initial_delay", "max_delay")}
+)
 _WORDS = {
     "poll_interval": "pause before each status call",
     "continue_if_fail": "thread goes on when it fails",
     "status_executor": "executor of the status calls",
+    "kind": "type",
+    "on_failure": "function that is told of a failed run",
+    "pool": "Airflow pool",
+    "job_retry": "repetitions of the job",
+    "job_retry.max_retries": "most repetitions of the job",
+    "job_retry.initial_delay": "pause before the first repetition of the job",
+    "job_retry.max_delay": "longest pause before a repetition of the job",
+    "job_retry.multiplier": "growth of the pauses between repetitions of the job",
     "retry.max_retries": "most retries of a call",
     "retry.initial_delay": "pause before the first retry",
     "retry.max_delay": "longest pause before a retry",

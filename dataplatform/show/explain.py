@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from dataplatform.compile.plan import Level, Plan, Retry, Step, Thread
+from dataplatform.config.options import DEFAULT_OWNER
 from dataplatform.config.text import escaped
-from dataplatform.show.words import count, duration, engines, iso, listed, masked, polls, shown_value
+from dataplatform.show.words import (
+    count,
+    duration,
+    engines,
+    iso,
+    listed,
+    longest,
+    masked,
+    pauses,
+    polls,
+    shortest,
+    shown_value,
+)
 
 _WIDTH = 100
 _CONCURRENT = 20
@@ -32,6 +46,7 @@ def explain(plan: Plan) -> str:
             "The time of the calls themselves comes on top."
         ),
     ]
+    lines += _pipeline(plan)
     before = ""
     for level in plan.levels:
         lines += ["", *_level(level, before, single=len(retries) == 1)]
@@ -47,12 +62,12 @@ def explain(plan: Plan) -> str:
 
 def worst_case(plan: Plan) -> int:
     """Seconds a run can last, counting each step's timeout: the longest thread of each level, one after the other."""
-    return _longest(plan, "timeout")
+    return _along(plan, longest)
 
 
 def best_case(plan: Plan) -> int:
     """Seconds a run lasts whose jobs all have ended when they are first asked about."""
-    return _longest(plan, "poll_interval")
+    return _along(plan, shortest)
 
 
 def as_dict(plan: Plan) -> dict[str, Any]:
@@ -65,6 +80,12 @@ def as_dict(plan: Plan) -> dict[str, Any]:
         "worst_case": iso(worst_case(plan)),
         "worst_case_seconds": worst_case(plan),
         "best_case_seconds": best_case(plan),
+        "description": plan.description,
+        "owner": plan.owner,
+        "tags": list(plan.tags),
+        "schedule": {"cron": plan.schedule.cron, "timezone": plan.schedule.timezone} if plan.schedule else None,
+        "parameters": {p.name: {"type": p.type, "default": masked(p.default, (p.name,))} for p in plan.parameters},
+        "on_failure": plan.on_failure,
         "levels": [
             {
                 "id": level.id,
@@ -77,9 +98,9 @@ def as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _longest(plan: Plan, what: str) -> int:
+def _along(plan: Plan, seconds: Callable[[Step], int]) -> int:
     return sum(
-        max((sum(getattr(step, what) for step in thread.steps) for thread in level.threads), default=0)
+        max((sum(seconds(step) for step in thread.steps) for thread in level.threads), default=0)
         for level in plan.levels
     )
 
@@ -96,6 +117,9 @@ def _step_dict(step: Step) -> dict[str, Any]:
         "continue_if_fail": step.continue_if_fail,
         "properties": masked(dict(step.properties)),
         "max_retries": step.retry.max_retries,
+        "type": step.kind,
+        "job_repetitions": step.job_retry.max_retries if step.job_retry else 0,
+        "pool": step.pool,
     }
 
 
@@ -115,19 +139,52 @@ def _thread(thread: Thread, *, single: bool) -> list[str]:
     lines = [f"  Thread {escaped(thread.id)}" + (", one step after the other" if len(thread.steps) > 1 else "")]
     for number, step in enumerate(thread.steps, 1):
         lines.append(f"    {number}. {escaped(step.job_name)}")
-        said = f"Started through {step.executor}"
-        if step.status_executor != step.executor:
+        said = _doing(step)
+        if step.kind == "async" and step.status_executor != step.executor:
             said += f", asked about through {step.status_executor}"
-        said += f"; asked about every {duration(step.poll_interval)}, at most {count(polls(step), 'time')}"
+        if step.kind != "sync":
+            said += f"; asked about every {duration(step.poll_interval)}, at most {count(polls(step), 'time')}"
         said += f"; fails when it has not succeeded after {duration(step.timeout)}."
         if step.continue_if_fail:
             said += " When it fails, its thread goes on."
+        if step.job_retry:
+            shown = listed([duration(seconds) for seconds in pauses(step.job_retry)])
+            said += (
+                f" When it has ended badly it is run again at most {count(step.job_retry.max_retries, 'time')}, after"
+            )
+            said += f" {shown}, each time with the whole timeout."
+        if step.pool:
+            said += f" In Airflow it takes a slot of the pool {step.pool}."
         if not single:
             said += f" {_retry(step.retry)}"
         lines += _wrap(said, "       ")
         if step.properties:
             pairs = (f"{escaped(key)} = {shown_value(masked(value, (key,)))}" for key, value in step.properties)
             lines += _wrap(f"Properties: {', '.join(pairs)}.", "       ")
+    return lines
+
+
+def _doing(step: Step) -> str:
+    if step.kind == "workflows":
+        return f"Runs the pipeline {step.executor}"
+    return f"One call of {step.executor}" if step.kind == "sync" else f"Started through {step.executor}"
+
+
+def _pipeline(plan: Plan) -> list[str]:
+    """What holds for the pipeline as a whole, where the definition says anything of it."""
+    lines = []
+    if plan.description:
+        lines += _wrap(plan.description)
+    if plan.owner != DEFAULT_OWNER or plan.tags:
+        lines += _wrap(f"Owner: {plan.owner}." + (f" Tags: {listed(list(plan.tags))}." if plan.tags else ""))
+    if plan.schedule:
+        lines += _wrap(f"A run begins at {plan.schedule.cron} (cron, {plan.schedule.timezone}); none is caught up.")
+    for parameter in plan.parameters:
+        value = shown_value(masked(parameter.default, (parameter.name,)))
+        said = f": {parameter.description}" if parameter.description else ""
+        lines += _wrap(f"Parameter {parameter.name} ({parameter.type}), {value} where none is given{said}")
+    if plan.on_failure:
+        lines += _wrap(f"The function {plan.on_failure} is called once when a run has failed.")
     return lines
 
 
@@ -158,13 +215,10 @@ def _calls(retries: tuple[Retry, ...]) -> list[str]:
 def _retry(retry: Retry) -> str:
     if not retry.max_retries:
         return "No call is repeated."
-    pauses, pause = [], retry.initial_delay
-    for _ in range(retry.max_retries):
-        pauses.append(min(pause, retry.max_delay))
-        pause *= retry.multiplier
-    shown = [duration(seconds) for seconds in pauses[:6]]
-    if len(pauses) > 6:
-        shown.append(f"so on up to {duration(max(pauses))}")
+    seconds = pauses(retry)
+    shown = [duration(pause) for pause in seconds[:6]]
+    if len(seconds) > 6:
+        shown.append(f"so on up to {duration(max(seconds))}")
     return f"A call is repeated at most {count(retry.max_retries, 'time')}, after {listed(shown)}."
 
 

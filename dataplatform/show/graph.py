@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataplatform.compile.plan import Level, Plan, Step
 from dataplatform.config.text import escaped
 from dataplatform.show.svg import svg
-from dataplatform.show.words import count, duration
+from dataplatform.show.words import count, doer, times
 
 __all__ = ["mermaid", "svg"]
 
@@ -57,8 +57,7 @@ def _level(place: int, level: Level, number: int) -> list[str]:
 
 
 def _box(step: Step) -> str:
-    times = f"every {duration(step.poll_interval)}, at most {duration(step.timeout)}"
-    facts = [step.job_name, step.executor, times, *(["may fail"] if step.continue_if_fail else [])]
+    facts = [step.job_name, doer(step), times(step), *(["may fail"] if step.continue_if_fail else [])]
     return "<br/>".join(_label(fact) for fact in facts)
 
 

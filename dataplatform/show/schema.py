@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from dataplatform.config import pipeline, platform
+from dataplatform.config import options, pipeline, platform
 from dataplatform.config.schema import definition_schema, stack_schema
 
 Kind = Literal["stack", "definition"]
@@ -94,10 +94,8 @@ DESCRIPTIONS: Final = MappingProxyType(
         "Platform.pipelines": "Where the pipelines are.",
         "LevelFile.THREADS": "The threads: they run at the same time.",
         "ThreadFile.STEPS": "The steps: they run one after the other.",
-        "StepFile.NEXT": "Not supported: steps run in the order of the file.",
+        "StepFile.NEXT": "JOB_ID of the step that follows anyway; any other is refused.",
         "StepFile.READ_INPUT_FROM": "Not supported: hand values over in STEP_PROPERTIES.",
-        "StepFile.FUNCTION_NAME": "Not supported: it belongs to TYPE sync.",
-        "StepFile.workflows_name": "Not supported: it belongs to TYPE workflows.",
     }
 )
 """`Model.key` (or the key of a stack file) → what an editor shows for it."""
@@ -148,7 +146,7 @@ def _close(node: Any) -> None:
 def _documented() -> dict[tuple[str, str], str]:
     """Class and field → the text that stands below the field in the class."""
     found: dict[tuple[str, str], str] = {}
-    for module in (platform, pipeline):
+    for module in (platform, pipeline, options):
         for item in ast.parse(inspect.getsource(module)).body:
             if not isinstance(item, ast.ClassDef) or not _is_model(getattr(module, item.name, None)):
                 continue

@@ -18,7 +18,7 @@ from html import escape
 
 from dataplatform.compile.plan import Level, Plan, Step
 from dataplatform.config.text import escaped
-from dataplatform.show.words import count, duration, engines, polls
+from dataplatform.show.words import count, doer, duration, engines, polls, times
 
 MARKS: Mapping[str, tuple[str, str]] = {
     "succeeded": ("✓", "good"),
@@ -166,9 +166,9 @@ class _Picture:
         mark, kind = MARKS.get(state, ("?", "idle")) if state else ("", "")
         classes = " ".join(["step", *([kind] if kind else []), *(["may-fail"] if step.continue_if_fail else [])])
         lines = _wrapped(step.job_name)
-        facts = f"every {duration(step.poll_interval)} · at most {duration(step.timeout)}"
+        facts = times(step).replace(", ", " · ")
         text = [_words(_PAD, 20 + 15 * n, line, "name", 99) for n, line in enumerate(lines)]
-        text.append(_words(_PAD, 52, step.executor, "executor", _FACT_CELLS))
+        text.append(_words(_PAD, 52, doer(step), "executor", _FACT_CELLS))
         text.append(_words(_PAD, 67, facts + (" · may fail" if step.continue_if_fail else ""), "fact", 40))
         if self.states is not None:
             text.append(_words(_PAD, 84, f"{mark} {state}" if state else "-", "state", _FACT_CELLS))
@@ -185,9 +185,14 @@ def _tooltip(step: Step, place: str, state: str) -> str:
         [
             f"{escaped(step.job_name)}{f': {escaped(state)}' if state else ''}",
             f"job {escaped(step.job_id)} in {escaped(place)}",
-            f"executor {escaped(step.executor)}{escaped(asked)}",
-            f"asked every {duration(step.poll_interval)}, at most {count(polls(step), 'time')}",
+            f"runs the pipeline {escaped(step.executor)}"
+            if step.kind == "workflows"
+            else f"executor {escaped(step.executor)}{escaped(asked)}",
+            "one call, no status calls"
+            if step.kind == "sync"
+            else f"asked every {duration(step.poll_interval)}, at most {count(polls(step), 'time')}",
             f"fails after {duration(step.timeout)}",
+            *([f"run again at most {count(step.job_retry.max_retries, 'time')}"] if step.job_retry else []),
             *(["when it fails, its thread goes on"] if step.continue_if_fail else []),
         ]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from dataplatform.compile.plan import Engine, Step
+from dataplatform.compile.plan import Engine, Retry, Step
 from dataplatform.config.plaintext import plain_secret, reference, secret_key
 from dataplatform.config.text import escaped
 from dataplatform.config.types import iso_duration
@@ -46,8 +46,39 @@ def engines(names: tuple[Engine, ...]) -> str:
     return listed([ENGINE_NAMES[name] for name in names])
 
 
+def pauses(retry: Retry) -> list[int]:
+    """The seconds before each repetition."""
+    return [min(retry.initial_delay * retry.multiplier**n, retry.max_delay) for n in range(retry.max_retries)]
+
+
+def longest(step: Step) -> int:
+    """Seconds a step can last, counting its timeout and its repetitions."""
+    if step.job_retry is None:
+        return step.timeout
+    return step.timeout * (1 + step.job_retry.max_retries) + sum(pauses(step.job_retry))
+
+
+def shortest(step: Step) -> int:
+    """Seconds a step lasts whose job has ended when it is first asked about."""
+    return 0 if step.kind == "sync" else step.poll_interval
+
+
+def times(step: Step) -> str:
+    """A step's times in a few words."""
+    asked = "one call" if step.kind == "sync" else f"every {duration(step.poll_interval)}"
+    again = f", {step.job_retry.max_retries} more" if step.job_retry else ""
+    return f"{asked}, at most {duration(step.timeout)}{again}"
+
+
+def doer(step: Step) -> str:
+    """What runs a step, in a few words."""
+    return f"pipeline {step.executor}" if step.kind == "workflows" else step.executor
+
+
 def polls(step: Step) -> int:
-    """How often a step's job is asked about at most: the last time when its deadline has come."""
+    """How often a step's job is asked about at most, each time it is run: the last time when its deadline has come."""
+    if step.kind == "sync":
+        return 0
     return -(-step.timeout // step.poll_interval)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
+import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,10 +20,15 @@ from localcloud.workflows import clock
 from localcloud.workflows.local import run as run_workflow
 from localcloud.workflows.web import Request
 from tests.compile import light_airflow
+from tests.compile.generated import properties_of
 from tests.compile.observed import Executors, Seen, begins, order, place, step_trace
 
+LOCATION = "projects/local/locations/local"
 BEGIN = 1_750_000_000
 LOCAL = "http://127.0.0.1/intermediate"
+EXECUTIONS = "https://workflowexecutions.googleapis.com/v1/"
+LOCAL_EXECUTIONS = "http://127.0.0.1/executions/"
+STATES = {"running": "ACTIVE", "success": "SUCCEEDED", "failed": "FAILED"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +55,7 @@ def trace_of(
     for step in plan.steps():
         name = step.id
         found: Any = states.get(name, "skipped")
-        steps[name] = step_trace(by_step.get(name, []), found, messages.get(name))
+        steps[name] = step_trace(by_step.get(name, []), found, messages.get(name), step)
     return Trace(state=state, steps=steps, before=order(calls))  # type: ignore[arg-type]
 
 
@@ -63,8 +70,12 @@ def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
     time = clock.VirtualClock(BEGIN)
 
     def respond(request: Request) -> clock.Answer:
+        if request.url.startswith(LOCAL_EXECUTIONS):
+            return _execution(plan, executors, request, time.now)
         assert request.url == LOCAL
-        answer = executors.answer(json.loads(request.body or b""), time.now)
+        body = json.loads(request.body or b"")
+        _check_properties(plan, body)
+        answer = executors.answer(body, time.now)
         problem: Any = None if answer.status else "broken" if answer.sent else "refused"
         return clock.Answer(status=answer.status, text=answer.text, seconds=answer.seconds, problem=problem)
 
@@ -74,7 +85,7 @@ def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
         None,
         clock=time,
         responder=respond,
-        routes={plan.target.intermediate_url: LOCAL},
+        routes={plan.target.intermediate_url: LOCAL, EXECUTIONS: LOCAL_EXECUTIONS},
         workflow=workflows.workflow_id(plan),
     )
     state = {"SUCCEEDED": "success", "FAILED": "failed"}[execution["state"]]
@@ -89,6 +100,24 @@ def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
     trace = trace_of(plan, executors.calls, state, states, without_place(plan, messages))
     assert polls == {name: trace.steps[name].polls for name in polls}
     return Run(trace, messages, begins(executors.calls))
+
+
+def _execution(plan: Plan, executors: Executors, request: Request, now: float) -> clock.Answer:
+    """What the API of executions answers to a step that runs another pipeline; its executions are named after those."""
+    _, rest = request.url.split("/workflows/", 1)
+    target, _, execution = rest.partition("/executions")
+    (step,) = [step for step in plan.steps() if step.kind == "workflows" and step.executor == target]
+    if request.method == "POST":
+        handed = json.loads(json.loads(request.body or b"")["argument"])
+        assert handed["workflow_properties"] == properties_of(plan, step)
+        answer = executors.answer({"job_name": step.id, "call_type": "get_id"}, now)
+        name = request.url.removeprefix(LOCAL_EXECUTIONS) + f"/{answer.text}"
+        document = {"name": name, "state": "ACTIVE"}
+    else:
+        job = execution.removeprefix("/")
+        answer = executors.answer({"job_name": step.id, "call_type": "get_status", "async_job_id": job}, now)
+        document = {"name": request.url.removeprefix(LOCAL_EXECUTIONS), "state": STATES[answer.text]}
+    return clock.Answer(text=json.dumps(document), content_type="application/json", seconds=answer.seconds)
 
 
 class DagEngine:
@@ -107,16 +136,22 @@ class DagEngine:
 
         def execute(task: Any, began: int) -> tuple[bool, int]:
             names[task.task_id] = task.job_name
-            timeline = _Timeline(executors, began)
+            timeline = _Timeline(executors, began, plan)
             self._operators.World = functools.partial(  # type: ignore[attr-defined]
                 protocol.World, sleep=timeline.sleep, clock=lambda: timeline.now
             )
             self._operators._http_post = lambda: timeline.post  # type: ignore[attr-defined]
+            pipelines: Any = sys.modules["dataplatform_runtime.pipelines"]
+            pipelines.World = self._operators.World
+            pipelines.trigger_run = functools.partial(timeline.trigger, task)
+            pipelines.run_state = timeline.state
+            timeline.task = task
             try:
                 task.execute(_context(dag, task))
             except (protocol.StepFailedError, light_airflow.AirflowFailException) as error:
                 # What comes after the semicolon is advice on the Airflow variable.
-                messages[task.job_name] = str(error).rsplit("; look whether it runs, then delete", 1)[0]
+                said = str(error).rsplit("; look whether it runs, then delete", 1)[0]
+                messages[task.job_name] = _with_run_id(said, task, executors, plan)
                 return False, timeline.now - began
             return True, timeline.now - began
 
@@ -143,16 +178,49 @@ class _Timeline:
 
     executors: Executors
     now: int
+    plan: Plan
+    task: Any = None
+
+    def trigger(self, task: Any, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
+        """A step runs another pipeline."""
+        (step,) = [step for step in self.plan.steps() if step.id == task.job_name]
+        assert conf["workflow_properties"] == properties_of(self.plan, step)
+        answer = self.executors.answer({"job_name": task.job_name, "call_type": "get_id"}, self.now)
+        self.now += answer.seconds
+
+    def state(self, context: object, dag_id: str, run_id: str) -> str:
+        """What has become of that."""
+        job = self.executors.started(self.task.job_name).text
+        body = {"job_name": self.task.job_name, "call_type": "get_status", "async_job_id": job}
+        answer = self.executors.answer(body, self.now)
+        self.now += answer.seconds
+        return answer.text
 
     def sleep(self, seconds: float) -> None:
         assert seconds == int(seconds) >= 0
         self.now += int(seconds)
 
     def post(self, url: str, body: Mapping[str, object], timeout: float) -> protocol.Reply:
-        answer = self.executors.answer(json.loads(json.dumps(body)), self.now)
+        arrived = json.loads(json.dumps(body))
+        _check_properties(self.plan, arrived)
+        answer = self.executors.answer(arrived, self.now)
         assert answer.seconds < timeout
         self.now += answer.seconds
         return protocol.Reply(answer.status, answer.text, never_sent=not answer.sent)
+
+
+def _with_run_id(said: str, task: Any, executors: Executors, plan: Plan) -> str:
+    """The message with the table's name of a triggered run, whose real name is made at random."""
+    if not hasattr(task, "target_dag_id"):
+        return said
+    name = f"{LOCATION}/workflows/{task.target_dag_id}/executions/{executors.started(task.job_name).text}"
+    return re.sub(r"job step__[0-9a-f]{32} was", f"job {name} was", said)
+
+
+def _check_properties(plan: Plan, body: Mapping[str, Any]) -> None:
+    (step,) = [step for step in plan.steps() if step.id == body["job_name"]]
+    assert body["step_properties"] == properties_of(plan, step)
+    assert type(body["step_properties"]) is dict
 
 
 def _context(dag: light_airflow.DAG, task: light_airflow.BaseOperator) -> dict[str, Any]:

@@ -26,6 +26,7 @@ _KEY = re.compile(r"[\w.-]{1,250}")
 _LOG = logging.getLogger("light_airflow")
 _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
+_LOG.disabled = True
 
 
 class AirflowFailException(Exception):  # noqa: N818 (the name is Airflow's)
@@ -39,6 +40,13 @@ class Param:
         self.default = default
 
 
+class CronTriggerTimetable:
+    """When a DAG runs."""
+
+    def __init__(self, cron: str, *, timezone: str) -> None:
+        self.cron, self.timezone = cron, timezone
+
+
 class DAG:
     """Collects the tasks of its `with` block."""
 
@@ -50,7 +58,7 @@ class DAG:
         dag_id: str,
         description: str,
         doc_md: str,
-        schedule: None,
+        schedule: CronTriggerTimetable | None,
         start_date: datetime,
         catchup: bool,
         max_active_runs: int,
@@ -59,9 +67,13 @@ class DAG:
         default_args: Mapping[str, Any],
         params: Mapping[str, Param],
         tags: Sequence[str],
+        on_failure_callback: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         assert _KEY.fullmatch(dag_id), dag_id
         self.dag_id = dag_id
+        self.schedule = schedule
+        self.catchup = catchup
+        self.on_failure_callback = on_failure_callback
         self.max_active_tasks = max_active_tasks
         self.dagrun_timeout = dagrun_timeout
         self.default_args = default_args
@@ -127,12 +139,14 @@ class BaseOperator(metaclass=_Meta):
         retries: int = 0,
         trigger_rule: str = "all_success",
         execution_timeout: timedelta | None = None,
+        pool: str | None = None,
     ) -> None:
         dag = _dag()
         assert _KEY.fullmatch(task_id), task_id
         self.task_id = ".".join([*dag.groups, task_id])
         assert _KEY.fullmatch(self.task_id), self.task_id
         assert self.task_id not in {*dag.tasks, *dag.group_ids}, f"the id {self.task_id} is used twice"
+        self.pool = pool
         self.retries = retries
         self.trigger_rule = trigger_rule
         self.execution_timeout = execution_timeout
@@ -187,6 +201,7 @@ def installed() -> Iterator[types.ModuleType]:
     mine: dict[str, dict[str, Any]] = {
         "airflow": {},
         "airflow.sdk": {
+            "CronTriggerTimetable": CronTriggerTimetable,
             "DAG": DAG,
             "Param": Param,
             "TaskGroup": TaskGroup,
@@ -199,7 +214,7 @@ def installed() -> Iterator[types.ModuleType]:
         "airflow.providers.standard.operators": {},
         "airflow.providers.standard.operators.empty": {"EmptyOperator": EmptyOperator},
     }
-    ours = ("dataplatform_runtime.compat", "dataplatform_runtime.operators")
+    ours = ("dataplatform_runtime.compat", "dataplatform_runtime.operators", "dataplatform_runtime.pipelines")
     before = {name: sys.modules.pop(name, None) for name in (*mine, *ours)}
     try:
         for name, content in mine.items():
@@ -207,6 +222,7 @@ def installed() -> Iterator[types.ModuleType]:
             module.__dict__.update(content, __path__=[])
             sys.modules[name] = module
         import dataplatform_runtime.operators
+        import dataplatform_runtime.pipelines
 
         yield dataplatform_runtime.operators
     finally:

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dataplatform.compile.plan import Plan, Step
-from dataplatform.compile.reference import Answer, Call, Failure, Outcome, Phase, StepState, StepTrace, Trace
+from dataplatform.compile.reference import (
+    Answer,
+    Call,
+    Failure,
+    Outcome,
+    Phase,
+    StepState,
+    StepTrace,
+    Trace,
+    repeatable,
+)
 
 KINDS = {"get_id": "start", "get_status": "status"}
 MAX_ERROR_TEXT = 1000
@@ -44,23 +54,35 @@ class Executors:
         assert asked < 1000, f"step {name!r} does not come to an end"
         found = answers[min(asked, len(answers) - 1)]
         if phase == "status":
-            assert body["async_job_id"] == outcome.starts[self._asked[name, "start"] - 1].text
+            assert body["async_job_id"] == self.started(name).text
         self.calls.append(Seen(name, phase, at, found))
         self.bodies.append(body)
         return found
 
+    def started(self, name: str) -> Answer:
+        """The answer to a step's last start."""
+        answers = self.outcomes[name].starts
+        return answers[min(self._asked[name, "start"], len(answers)) - 1]
 
-def step_trace(calls: Sequence[Seen], state: StepState, message: str | None) -> StepTrace:
+
+def step_trace(calls: Sequence[Seen], state: StepState, message: str | None, step: Step) -> StepTrace:
     """A step's trace from its calls in order, the state the engine gave it, and the message of its failure."""
     found: list[Call] = []
-    poll = attempt = 0
+    polls = attempt = run = 0
     for before, call in zip([None, *calls], calls, strict=False):
-        repeated = before is not None and before.phase == call.phase and not before.answer.done
+        repeated = (
+            before is not None
+            and before.phase == call.phase
+            and repeatable(call.phase, before.answer)
+            and attempt < step.retry.max_retries
+        )
         attempt = attempt + 1 if repeated else 0
-        poll += call.phase == "status" and not repeated
+        polls += call.phase == "status" and not repeated
+        run += call.phase == "start" and before is not None and not repeated
         at = call.at - calls[0].at
         assert at == int(at)
-        found.append(Call(phase=call.phase, poll=poll, attempt=attempt, at=int(at), answer=call.answer))
+        poll = polls if call.phase == "status" else 0
+        found.append(Call(phase=call.phase, poll=poll, attempt=attempt, at=int(at), answer=call.answer, run=run))
     seconds = found[-1].at + found[-1].answer.seconds if found else 0
     failure = None
     if message is not None:
@@ -70,11 +92,14 @@ def step_trace(calls: Sequence[Seen], state: StepState, message: str | None) -> 
 
 
 def _kind(message: str) -> str:
+    if message.startswith("the start call answered ") and message.endswith(", which is an error"):
+        return "error answer"
     for words, kind in (
         ("the start call failed: ", "start call"),
         ("the start call answered ", "no job id"),
         ("the status call failed: ", "status call"),
         ("the status call answered ", "unknown status"),
+        ("the pipeline ended as ", "ended otherwise"),
         ("no success within ", "timeout"),
     ):
         if message.startswith(words):
@@ -101,9 +126,15 @@ def words(step: Step, failure: Failure, job_id: str) -> str:
             return f"the {phase} call failed: " + (f"HTTP status {status}: {text}" if status else "")
         case "no job id":
             return f"the start call answered {text}, which is no job id"
+        case "error answer":
+            return f"the start call answered {text}, which is an error"
+        case "ended otherwise":
+            return f"the pipeline ended as {text}"
         case "unknown status":
             return f"the status call answered {text}"
         case _:
+            if step.kind == "workflows":
+                job_id = f"projects/local/locations/local/workflows/{step.executor}/executions/{job_id}"
             return f"no success within {step.timeout} seconds: job {job_id} was still running"
 
 
@@ -139,7 +170,8 @@ def differences(
         if is_ != must:
             found.append(f"step {json.dumps(name)}:\n    was  {is_}\n    must {must}")
         if must.failure is not None:
-            job = outcomes[name].starts[sum(call.phase == "start" for call in must.calls) - 1].text
+            starts = outcomes[name].starts
+            job = starts[min(sum(call.phase == "start" for call in must.calls), len(starts)) - 1].text
             wanted = place(plan, step) + words(step, must.failure, job)
             whole = must.failure.answer.status != 0
             said = messages.get(name, "")

@@ -38,9 +38,9 @@ REFUSED = [
     ("a typo in TYPE: the step was dropped", "type_not_supported", "did you mean 'async'?", "DP123"),
     ("an executor nobody knows: an empty body", "executor_unknown", "did you mean 'dataform-tag-executor'?", "DP311"),
     # Crashes
-    ("TYPE sync", "type_not_supported", "TYPE 'sync' is not supported yet", "DP312"),
-    ("TYPE workflows", "type_not_supported", "TYPE 'workflows' is not supported yet", "DP312"),
-    ("NEXT", "keys_not_supported", "NEXT: this key is not supported yet", "DP312"),
+    ("TYPE sync", "sync_keys", "the step names no executor", "DP321"),
+    ("TYPE workflows", "workflows_keys", "the step names no pipeline", "DP321"),
+    ("NEXT", "next_key", "NEXT is 'J03', and the step that follows is 'J02'", "DP322"),
     ("a LEVEL_ID that is no number", "definition_wrong_types", "LEVEL_ID: expected a whole number, found 'x'", "DP122"),
     ("a thread without steps", "definition_empty_parts", "a thread without steps would run nothing", "DP320"),
     ("an unknown engine", "definition_engine", "did you mean 'cloud_workflows'?", "DP123"),
@@ -53,7 +53,7 @@ REFUSED = [
     ("WAIT_TIME_SECONDS ten", "definition_wrong_types", "WAIT_TIME_SECONDS: expected a whole number", "DP122"),
     ("STEP_PROPERTIES that are no JSON", "properties_text", "the text is not a JSON object", "DP313"),
     # Traps
-    ("READ_INPUT_FROM was ignored", "keys_not_supported", "READ_INPUT_FROM: this key is not supported yet", "DP312"),
+    ("READ_INPUT_FROM was ignored", "keys_not_supported", "READ_INPUT_FROM: this key is not supported", "DP312"),
     ("a file name that no workflow may have", "pipelines_names", "cannot be the name of a pipeline", "DP305"),
     ("a password in a job's parameters", "properties_secret", "a secret in plain text", "DP318"),
     ("a placeholder left in", "properties_placeholder", "the placeholder '<PROJECT_ID>'", "DP317"),

@@ -34,7 +34,10 @@ SEED = os.environ.get("DATAPLATFORM_SEED")
 BLOCKS = [range(int(SEED), int(SEED) + 1)] if SEED else [range(n, n + BLOCK) for n in range(0, CASES, BLOCK)]
 ON_2, ON_3 = range(25), range(25, 30)
 
-BUILDERS = {"DAG", "Param", "TaskGroup", "EmptyOperator", "ExecutorStepOperator", "datetime", "timedelta"}
+BUILDERS = {
+    *("DAG", "Param", "TaskGroup", "EmptyOperator", "ExecutorStepOperator", "PipelineStepOperator"),
+    *("CronTriggerTimetable", "NotifyFailure", "datetime", "timedelta"),
+}
 """All that a DAG file may call: what the DAG is made of, and the dates and durations in it."""
 
 
@@ -91,15 +94,19 @@ def test_the_cases_have_everything_that_may_happen(tmp_path: Path) -> None:
         count["wide"] += any(len(level.threads) > workflows.MAX_BRANCHES for level in levels)
         count["long"] += any(len(thread.steps) == MAX_STEPS for level in levels for thread in level.threads)
         count["policies"] += len({step.retry for step in found.plan.steps()}) > 1
+        count["schedule"] += found.plan.schedule is not None
         for step in found.plan.steps():
             _count(count, played.steps[step.id])
+            count[f"kind {step.kind}"] += played.steps[step.id].state == "success"
+            count["parameters"] += bool(step.parameters)
             count["hostile name"] += not step.job_name.startswith("job_")
             count["failed and went on"] += step.continue_if_fail and step.id in played.failures
-    kinds = ["start call", "no job id", "status call", "unknown status", "timeout"]
+    kinds = ["start call", "no job id", "status call", "unknown status", "timeout", "error answer", "ended otherwise"]
+    ours = ["kind async", "kind sync", "kind workflows", "parameters", "schedule", "job run again", "again, success"]
     statuses = [f"{phase} {s}" for phase in ("start", "status") for s in (0, 200, 429, 500, 502, 503, 504)]
     wanted = [
         *("run: success", "run: failed", "levels", "threads", "wide", "long", "policies", "hostile name", "skipped"),
-        *("failed and went on", "repeated 5 times", "5 polls", *kinds, *statuses),
+        *("failed and went on", "repeated 5 times", "5 polls", *kinds, *statuses, *ours),
     ]
     assert {name: count[name] for name in wanted if count[name] < 10} == {}
 
@@ -108,6 +115,9 @@ def _count(count: collections.Counter[str], step: StepTrace) -> None:
     count[step.state] += 1
     count["repeated 5 times"] += any(call.attempt >= 5 for call in step.calls)
     count["5 polls"] += step.polls >= 5
+    again = any(call.run for call in step.calls)
+    count["job run again"] += again
+    count["again, success"] += again and step.state == "success"
     if step.failure:
         count[step.failure.kind] += 1
     for call in step.calls:
@@ -119,7 +129,8 @@ def test_a_dag_file_only_builds_its_dag(tmp_path: Path) -> None:
     for seed in [int(SEED)] if SEED else range(0, CASES, 5):
         module = ast.parse(airflow.render(case(seed, tmp_path).plan))
         kinds = [type(node) for node in module.body]
-        assert kinds == [ast.ImportFrom, ast.Try, ast.ImportFrom, ast.With], seed
+        runtime = len(kinds) - 3
+        assert kinds == [ast.ImportFrom, ast.Try, *[ast.ImportFrom] * runtime, ast.With], seed
         attempt = module.body[1]
         assert isinstance(attempt, ast.Try)
         handlers = [node for handler in attempt.handlers for node in handler.body]

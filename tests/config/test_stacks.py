@@ -77,7 +77,9 @@ def project(folder: Path, text: str = FULL, stack: str = "dev") -> Path:
     (pipelines / "jobs" / "dataform-tag-executor").mkdir(parents=True, exist_ok=True)
     for path in CORPUS.glob("*.json"):
         if path.stem == "job_run_dataform_tag":
-            shutil.copy(path, pipelines / "jobs" / "dataform-tag-executor" / "run_dataform_tag.json")
+            job = path.read_text(encoding="utf-8").replace("<PROJECT_ID>", "acme-data-dev")
+            target = pipelines / "jobs" / "dataform-tag-executor" / "run_dataform_tag.json"
+            target.write_text(job, encoding="utf-8")
         else:
             shutil.copy(path, pipelines)
     (pipelines / "README.md").write_text("what is here", encoding="utf-8")
@@ -171,10 +173,12 @@ def test_links_out_of_the_project_are_refused(tmp_path: Path) -> None:
     assert codes(root) == ["DP303"]
 
 
-def test_a_placeholder_is_fine_in_a_job_parameter_file_and_a_secret_is_not(tmp_path: Path) -> None:
+def test_neither_a_placeholder_nor_a_secret_is_fine_in_a_job_parameter_file(tmp_path: Path) -> None:
     root = project(tmp_path)
     job = root / "pipelines" / "jobs" / "x.json"
     job.write_text('{"project": "<PROJECT_ID>", "password": "<PASSWORD>"}', encoding="utf-8")
+    assert codes(root) == ["DP317", "DP317"]
+    job.write_text('{"project": "acme", "password": "projects/acme/secrets/db"}', encoding="utf-8")
     assert codes(root) == []
     job.write_text('{"nested": [{"password": "changeme"}]}', encoding="utf-8")
     diagnostics = check_stacks(root)

@@ -114,8 +114,8 @@ def test_a_wrong_definition_is_input_with_its_place(root: Path) -> None:
     status, _, err = run(root, "explain", str(file))
     assert status == Exit.INPUT
     assert "bad.json:15:" in err
-    assert "DP312" in err
-    assert document(root, "diff", str(file), DEMO)["diagnostics"][0]["code"] == "DP312"
+    assert "DP322" in err
+    assert document(root, "diff", str(file), DEMO)["diagnostics"][0]["code"] == "DP322"
 
 
 def test_the_stacks_own_executors_are_known(root: Path) -> None:

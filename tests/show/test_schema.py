@@ -92,7 +92,7 @@ def test_an_unknown_key_is_refused_anywhere() -> None:
         ("WAIT_TIME_SECONDS", "ten"),
         ("WAIT_TIME_SECONDS", 1.5),
         ("JOB_NAME", " "),
-        ("NEXT", "J02"),
+        ("READ_INPUT_FROM", "J02"),
         ("CONTINUE_IF_FAIL", "maybe"),
         ("STEP_PROPERTIES", 5),
     ],
