@@ -27,7 +27,7 @@ test: setup ## all tests
 
 test-fast: ## the tests that need neither the engine nor Airflow (under a minute)
 	@$(PYTHON) tools/setup.py --for up
-	@$(BIN)/pytest -n 2 -m "not engine and not airflow and not fresh"
+	@$(BIN)/pytest -n 2 -m "not engine and not airflow and not fresh and not meaning"
 
 lint: ## format, lint, types and import rules
 	@$(PYTHON) tools/setup.py --for up
@@ -38,9 +38,11 @@ lint: ## format, lint, types and import rules
 
 check: lint test ## the definition of clean: lint and all tests
 
-benchmark: ## time of a preview and of dp plan, as ratios
+benchmark: ## times as ratios to a peer or a limit (docs/benchmarks.md); dag_parse.py, the long one, is run by itself
 	@$(PYTHON) tools/setup.py --for up
 	@$(BIN)/python benchmarks/preview.py
+	@$(BIN)/python benchmarks/check.py
+	@$(BIN)/python benchmarks/compile.py
 
 clean: ## remove what set-up made in this checkout (the engine kept outside of it stays); make down first
 	rm -rf .venv .venvs .dp .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -14,21 +14,26 @@ try:
 except ImportError:
     from airflow.models.baseoperator import BaseOperator
 
-try:
-    from airflow.providers.standard.operators.empty import EmptyOperator
-except ImportError:
-    from airflow.operators.empty import EmptyOperator
-
 __all__ = [
     "BaseOperator",
-    "EmptyOperator",
     "delete_variable",
     "fatal",
     "get_variable",
+    "leave_params_to_the_dag",
     "run_state",
     "set_variable",
     "trigger_run",
 ]
+
+
+def leave_params_to_the_dag(operator: Any) -> None:
+    """Take the DAG's params off a task, which has a copy of them from its construction.
+
+    A run's tasks get the DAG's params anyway. To serialise the copies, Airflow validates each of them twice for every
+    task: 15 ms of processor time at each parse of a DAG of 12 tasks and 3 params, on 2.11 as on 3.2.
+    """
+    if getattr(operator, "params", None):
+        operator.params = type(operator.params)()
 
 
 def _variable() -> Any:

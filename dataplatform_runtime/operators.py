@@ -24,7 +24,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dataplatform_runtime.compat import BaseOperator, EmptyOperator, delete_variable, fatal, get_variable, set_variable
+from dataplatform_runtime.compat import (
+    BaseOperator,
+    delete_variable,
+    fatal,
+    get_variable,
+    leave_params_to_the_dag,
+    set_variable,
+)
 from dataplatform_runtime.protocol import (
     Retry,
     RunSpec,
@@ -38,6 +45,24 @@ from dataplatform_runtime.protocol import (
 from dataplatform_runtime.protocol import http_post as _http_post
 
 __all__ = ["EmptyOperator", "ExecutorStepOperator"]
+
+
+class EmptyOperator(BaseOperator):  # type: ignore[misc]
+    """Airflow's operator of this name: a task that the scheduler marks as done and no worker runs.
+
+    Airflow's own is in a provider that an Airflow 2 need not have and that every parse of a DAG would import anew.
+    """
+
+    template_fields = ()
+    ui_color = "#e8f7e4"
+    inherits_from_empty_operator = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        leave_params_to_the_dag(self)
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Nothing."""
 
 
 class ExecutorStepOperator(BaseOperator):  # type: ignore[misc]
@@ -90,6 +115,7 @@ class ExecutorStepOperator(BaseOperator):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        leave_params_to_the_dag(self)
         self.pipeline = pipeline
         self.level = level
         self.thread = thread

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dataplatform_runtime.compat import BaseOperator, run_state, trigger_run
+from dataplatform_runtime.compat import BaseOperator, leave_params_to_the_dag, run_state, trigger_run
 from dataplatform_runtime.operators import _Memory, _run_spec, filled
 from dataplatform_runtime.protocol import (
     EMULATOR_VARIABLE,
@@ -66,6 +66,7 @@ class PipelineStepOperator(BaseOperator):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        leave_params_to_the_dag(self)
         self.pipeline = pipeline
         self.level = level
         self.thread = thread

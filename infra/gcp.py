@@ -158,6 +158,7 @@ def compose(args: GcpArgs) -> dict[str, pulumi.Input[object]]:
                 workflow_ids=dict(args.pipelines.workflow_ids),
                 executors_project=executors_project,
                 invoker_roles=INVOKER_ROLES,
+                calls_workflows=args.pipelines.workflows_call_workflows,
                 key=keys["workflows"],
                 labels=labels,
                 depends_on=services.needs("cloudresourcemanager", "iam", "workflows"),

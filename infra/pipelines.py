@@ -25,6 +25,8 @@ class CompiledPipelines:
     workflows: tuple[Generated, ...] = ()
     workflow_ids: tuple[tuple[str, str], ...] = ()
     """Definition and workflow id."""
+    workflows_call_workflows: bool = False
+    """Whether any workflow runs another one, for which its identity needs a right."""
 
 
 def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
@@ -35,6 +37,7 @@ def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
     target = target_for(loaded.platform)
     diagnostics = Diagnostics()
     dags, dag_ids, texts, ids = [], [], [], []
+    calls = False
     for definition in sorted(loaded.definitions, key=lambda d: d.name):
         try:
             plan = build_plan(definition, target)
@@ -44,11 +47,18 @@ def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
             if gcp.workflows is not None:
                 texts.append(_generated(definition.name, workflows.render(plan), plan.source.file, plan.source.sha256))
                 ids.append((definition.name, workflows.workflow_id(plan)))
+                calls = calls or any(step.kind == "workflows" for step in plan.steps())
         except InputError as error:
             diagnostics.extend(error.diagnostics.items)
     if diagnostics:
         raise InputError(diagnostics)
-    return CompiledPipelines(dags=tuple(dags), dag_ids=tuple(dag_ids), workflows=tuple(texts), workflow_ids=tuple(ids))
+    return CompiledPipelines(
+        dags=tuple(dags),
+        dag_ids=tuple(dag_ids),
+        workflows=tuple(texts),
+        workflow_ids=tuple(ids),
+        workflows_call_workflows=calls,
+    )
 
 
 def _generated(name: str, text: str, source: str, sha256: str) -> Generated:

@@ -34,6 +34,8 @@ class WorkflowAssetsArgs:
     """Project of the step executors they call."""
     invoker_roles: Sequence[str]
     """Roles that calling them needs."""
+    calls_workflows: bool
+    """Whether any of them runs another workflow of the project."""
     key: EncryptionKey
     labels: Labels
     depends_on: Sequence[pulumi.Resource]
@@ -62,7 +64,11 @@ class WorkflowAssets(pulumi.ComponentResource):
                 parent=self,
                 project=args.project,
                 member=account.member,
-                roles=("roles/logging.logWriter",),
+                roles=(
+                    "roles/logging.logWriter",
+                    # Not narrower: a workflow has no policy of its own.
+                    *(("roles/workflows.invoker",) if args.calls_workflows else ()),
+                ),
                 depends_on=args.depends_on,
             ),
             *grant_on_project(

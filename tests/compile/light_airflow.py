@@ -130,6 +130,7 @@ class BaseOperator(metaclass=_Meta):
     """A task of the DAG."""
 
     log = _LOG
+    inherits_from_empty_operator = False
 
     def __init__(
         self,
@@ -164,10 +165,6 @@ class BaseOperator(metaclass=_Meta):
 
     def __hash__(self) -> int:
         return hash(self.task_id)
-
-
-class EmptyOperator(BaseOperator):
-    """Does nothing, in no time."""
 
 
 class Variable:
@@ -209,10 +206,6 @@ def installed() -> Iterator[types.ModuleType]:
             "Variable": Variable,
         },
         "airflow.sdk.exceptions": {"AirflowFailException": AirflowFailException},
-        "airflow.providers": {},
-        "airflow.providers.standard": {},
-        "airflow.providers.standard.operators": {},
-        "airflow.providers.standard.operators.empty": {"EmptyOperator": EmptyOperator},
     }
     ours = ("dataplatform_runtime.compat", "dataplatform_runtime.operators", "dataplatform_runtime.pipelines")
     before = {name: sys.modules.pop(name, None) for name in (*mine, *ours)}
@@ -273,7 +266,7 @@ def play(dag: DAG, execute: Execute) -> tuple[str, dict[str, str]]:
                 del waiting[name]
                 if verdict == "upstream_failed":
                     states[name] = verdict
-                elif isinstance(task, EmptyOperator):
+                elif task.inherits_from_empty_operator:
                     states[name] = "success"
                 else:
                     good, seconds = execute(task, now)

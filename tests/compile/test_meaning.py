@@ -61,6 +61,7 @@ def compare(found: Case, reference: Trace, engine: str, run: Run) -> list[str]:
     return [f"{engine}: {problem}" for problem in problems]
 
 
+@pytest.mark.meaning
 @pytest.mark.parametrize("seeds", BLOCKS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 def test_both_engines_do_what_the_definition_means(seeds: range, in_airflow: DagEngine, tmp_path: Path) -> None:
     for seed in seeds:

@@ -244,3 +244,17 @@ def test_a_mistake_ends_the_program_with_its_diagnostics_and_no_traceback(tmp_pa
     (message,) = told
     assert "regoin" in message
     assert "did you mean 'region'?" in message
+
+
+def test_workflows_may_run_workflows_only_where_one_does(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "project")
+    invoker = "gcp:projects/iAMMember:IAMMember::workflows-runner-workflows-invoker"
+    assert invoker not in by_name(record(root, "dev"))
+    step = {"JOB_ID": "J01", "JOB_NAME": "child", "TYPE": "workflows", "workflows_name": SAMPLE}
+    parent = {
+        "engine": "cloud_workflows",
+        "definition": [{"LEVEL_ID": "1", "THREADS": [{"THREAD_ID": "1", "STEPS": [step]}]}],
+    }
+    (root / "pipelines" / "parent.json").write_text(json.dumps(parent), "utf-8")
+    granted = by_name(record(root, "dev"))[invoker]
+    assert granted.inputs["role"] == "roles/workflows.invoker"
