@@ -12,6 +12,8 @@ from localcloud.services import google, identity
 from localcloud.services.base import Call
 
 ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+_KEY_LOCATIONS = {"eu": "europe"}
+"""Cloud KMS spells one multi-region otherwise than Cloud Storage and BigQuery do; it has no location `eu`."""
 _KEY = re.compile(r"^projects/([^/]+)/locations/([^/]+)/keyRings/([^/]+)/cryptoKeys/([^/]+)$")
 _ACCOUNT = re.compile(r"^(?:projects/[^/]+/serviceAccounts/)?([^@/\s]+@[a-z0-9.-]+\.gserviceaccount\.com)$")
 _MEMBER = re.compile(
@@ -201,7 +203,8 @@ def require_key(call: Call, key: str, *, location: str, email: str, refusal: Api
     row = store.find(call.tx, "gcp:kms/cryptoKey:CryptoKey", key)
     if row is None or row.origin == "kept":
         raise refusal
-    if key_location.lower() != location.lower():
+    wanted = location.lower()
+    if key_location.lower() != _KEY_LOCATIONS.get(wanted, wanted):
         raise ApiError(
             400,
             "invalid",

@@ -196,6 +196,14 @@ def test_customer_managed_keys_need_the_grant_and_the_place(gcp: Client) -> None
     refused(gcp.create, BUCKET, missing)
 
 
+def test_a_bucket_in_the_eu_takes_a_key_of_europe(gcp: Client) -> None:
+    key = make_key(gcp, "europe")
+    grant(gcp, key, gcp.invoke("gcp:storage/getProjectServiceAccount:getProjectServiceAccount", {})["emailAddress"])
+    inputs = {"name": "acme-data", "location": "EU", "encryption": {"defaultKmsKeyName": key.id}}
+    assert "must be the same" in refused(gcp.create, BUCKET, {**inputs, "location": "US"})
+    assert gcp.create(BUCKET, inputs).outputs["location"] == "EU"
+
+
 def test_secret_and_instance_keys(gcp: Client, world: World) -> None:
     key = make_key(gcp)
     gcp.enable("datafusion", "workflows")
