@@ -1,5 +1,8 @@
 """Facts about Google Cloud the provider's tables do not hold: APIs, their titles, service agents, roles.
 
+The lists of default APIs and of predefined roles were written from general knowledge of the pages named here, which
+were not read again for it; the same holds for which role an agent gets on its project.
+
 Sources:
 - services a new project has: "Services enabled by default", cloud.google.com/service-usage/docs/enabled-service.
 - service agents, their names and which are made only on demand: Cloud Foundation Fabric,
