@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dataplatform.config.platform import Composer, Gcp
+from dataplatform.config.gcp.composer import Composer
+from dataplatform.config.platform import Gcp
 from infra.naming import key_location
 
 # The agents that use a service's key before it can encrypt, by key. Google's CMEK pages of each service.

@@ -15,8 +15,8 @@ from pulumi_gcp import composer, serviceaccount, storage
 from components.gcp.iam import grant_on_project
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
-from dataplatform.config.platform import Composer as ComposerConfig
-from dataplatform.config.platform import Workloads
+from dataplatform.config.gcp.composer import Composer as ComposerConfig
+from dataplatform.config.gcp.composer import Workloads
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from pulumi_gcp import datafusion, projects, serviceaccount, storage
 from components.gcp.iam import grant_on_project
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
-from dataplatform.config.platform import DataFusion as DataFusionConfig
-from dataplatform.config.platform import DataFusionNetwork
+from dataplatform.config.gcp.data_fusion import DataFusion as DataFusionConfig
+from dataplatform.config.gcp.data_fusion import DataFusionNetwork
 
 RUNNER_ROLES = ("roles/dataproc.worker", "roles/datafusion.runner")
 """What a cluster needs on its project: to be one, and to report to the instance. Neither can be granted narrower."""

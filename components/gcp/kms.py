@@ -15,7 +15,7 @@ import pulumi
 from pulumi_gcp import kms
 
 from components.gcp.labels import Labels
-from dataplatform.config.platform import Kms as KmsConfig
+from dataplatform.config.gcp.kms import Kms as KmsConfig
 
 ENCRYPTER_DECRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 

@@ -13,8 +13,8 @@ from pulumi_gcp import storage
 
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
-from dataplatform.config.platform import Lake as LakeConfig
-from dataplatform.config.platform import LifecycleRule, Zone
+from dataplatform.config.gcp.lake import Lake as LakeConfig
+from dataplatform.config.gcp.lake import LifecycleRule, Zone
 
 
 @dataclass(frozen=True, kw_only=True)

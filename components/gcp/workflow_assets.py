@@ -15,7 +15,7 @@ from components.gcp.generated import Generated
 from components.gcp.iam import grant_on_project
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
-from dataplatform.config.platform import Workflows as WorkflowsConfig
+from dataplatform.config.gcp.workflows import Workflows as WorkflowsConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataplatform.config.definitions import load_definition
+from dataplatform.config.findings import AT
 from dataplatform.config.folder import directory_problem, load_folder
 from dataplatform.config.loader import load_document, shown_path
 from dataplatform.config.pipeline import Definition
 from dataplatform.config.platform import Platform
 from dataplatform.config.references import context_for
-from dataplatform.config.rules import AT
 from dataplatform.config.stackfile import NAMESPACE, StackFile, read_stack_file
 from dataplatform.config.text import shown
 from dataplatform.config.together import Given

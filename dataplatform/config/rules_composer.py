@@ -10,11 +10,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from dataplatform.config.document import Path
-from dataplatform.config.platform import Composer, Gcp, Workload
+from dataplatform.config.gcp.composer import Composer, Workload
+from dataplatform.config.platform import Gcp
 from dataplatform.config.text import shown
 
 if TYPE_CHECKING:
-    from dataplatform.config.rules import Findings
+    from dataplatform.config.findings import Findings
 
 _AT: Final[Path] = ("gcp", "composer")
 

@@ -15,10 +15,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from dataplatform.config.document import Node, Path
+from dataplatform.config.findings import AT, Findings
 from dataplatform.config.loader import load_document, shown_path, validate
 from dataplatform.config.plaintext import plain_secret
 from dataplatform.config.platform import Platform
-from dataplatform.config.rules import AT, Findings, check_platform, check_values
+from dataplatform.config.rules import check_platform, check_values
 from dataplatform.config.text import kind_of, shown
 from dataplatform.diagnostics import Diagnostics, Position, nearest
 

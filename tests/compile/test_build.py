@@ -9,8 +9,9 @@ import pytest
 
 from dataplatform.compile.build import build_plan, target_for
 from dataplatform.compile.plan import Plan
+from dataplatform.config.gcp.executors import Executors
 from dataplatform.config.pipeline import Definition, LevelDef, StepDef, ThreadDef
-from dataplatform.config.platform import Executors, Gcp, Platform
+from dataplatform.config.platform import Gcp, Platform
 from dataplatform.diagnostics import InputError, Position
 
 

@@ -1,0 +1,41 @@
+"""The Composer environment of a stack."""
+
+from __future__ import annotations
+
+from components.gcp.composer import Composer, ComposerArgs
+from infra.gcp.composition import INVOKER_ROLES, Composition
+from infra.layout import composer_apis
+
+
+def composer(c: Composition) -> None:
+    """The environment, and the identity its DAGs run as."""
+    config = c.gcp.composer
+    if config is None:
+        return
+    assert c.names.composer is not None
+    made = Composer(
+        "composer",
+        ComposerArgs(
+            config=config,
+            project=c.gcp.project,
+            region=c.gcp.region,
+            environment_name=c.names.composer,
+            account_id=c.names.accounts["composer"],
+            agent=c.services.agents["composer"],
+            key=c.keys["composer"],
+            buckets=c.buckets,
+            executors_project=c.executors_project,
+            invoker_roles=INVOKER_ROLES,
+            labels=c.labels,
+            protect=c.protect,
+            depends_on=c.needs("cloudresourcemanager", "composer", "iam", "storage", *composer_apis(config)),
+        ),
+        c.opts,
+    )
+    c.composer = made
+    c.identities["composer"] = made.member
+    c.outputs |= {
+        "composer_environment": made.environment_name,
+        "airflow_uri": made.airflow_uri,
+        "dag_gcs_prefix": made.dag_gcs_prefix,
+    }
