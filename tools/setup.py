@@ -46,9 +46,18 @@ ENVIRONMENTS = {
     "python": Environment("python", ".venv"),
     "airflow2": Environment("airflow2", ".venvs/airflow2", ("--only-group", "airflow2")),
     "airflow3": Environment("airflow3", ".venvs/airflow3", ("--only-group", "airflow3")),
+    "airflow2-operators": Environment(
+        "airflow2-operators", ".venvs/airflow2-operators", ("--only-group", "airflow2-operators")
+    ),
+    "airflow3-operators": Environment(
+        "airflow3-operators", ".venvs/airflow3-operators", ("--only-group", "airflow3-operators")
+    ),
     "emulator": Environment("emulator", ".venvs/emulator", ("--only-group", "emulator")),
 }
-PURPOSES = {"up": ("python", "airflow2"), "test": ("python", "airflow2", "airflow3", "emulator")}
+PURPOSES = {
+    "up": ("python", "airflow2"),
+    "test": ("python", "airflow2", "airflow3", "airflow2-operators", "airflow3-operators", "emulator"),
+}
 
 
 def find_uv(root: Path, progress: Progress) -> str:
