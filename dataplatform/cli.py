@@ -23,9 +23,11 @@ from dataplatform.show.cli import COMMANDS
 if TYPE_CHECKING:
     from dataplatform.compile.plan import Engine
     from dataplatform.config.check import LoadedStack
+    from infra.decide import Decided
 
 ENGINES = click.Choice(["airflow", "workflows"])
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, diagnostics included.")
+_NO_REPLACE = click.option("--no-replace", is_flag=True, help="Any replacement is an error.")
 _LOCAL = click.option("--local", is_flag=True, help="Against the embedded cloud on this machine.")
 
 
@@ -174,18 +176,22 @@ def run(ctx: click.Context, pipeline: str, local: bool, engine: Engine | None, s
 @click.argument("stack")
 @_LOCAL
 @click.option("--allow-deletes", type=click.IntRange(min=0), help="How many resources may be deleted or replaced.")
+@_NO_REPLACE
 @_JSON
 @click.pass_context
-def up(ctx: click.Context, stack: str, local: bool, allow_deletes: int | None, as_json: bool) -> int:
-    """Bring a STACK up: check, preview, apply."""
+def up(ctx: click.Context, stack: str, local: bool, allow_deletes: int | None, no_replace: bool, as_json: bool) -> int:
+    """Bring a STACK up: check, preview, apply.
+
+    What somebody changed in the cloud by hand (drift) is named before it is overwritten.
+    """
 
     def body(output: Output) -> None:
         from dataplatform.local.stack import Session
 
-        loaded = _loaded(ctx, output, "up", stack, local)
+        loaded = _decided(ctx, output, "up", stack, local).loaded
         session = Session(_root(ctx), stack, _display(output))
         with _on_page(output, "up", stack):
-            report = session.up(allow_deletes=allow_deletes, projects=_projects(loaded))
+            report = session.up(allow_deletes=allow_deletes, projects=_projects(loaded), no_replace=no_replace)
             output.data = report.as_dict()
             _conclude(output, report.changes, "nothing to change")
 
@@ -196,17 +202,28 @@ def up(ctx: click.Context, stack: str, local: bool, allow_deletes: int | None, a
 @click.argument("stack")
 @_LOCAL
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
+@click.option("--refresh/--no-refresh", default=True, show_default=True, help="Ask the cloud what it has (drift).")
+@_NO_REPLACE
 @_JSON
 @click.pass_context
-def preview(ctx: click.Context, stack: str, local: bool, exit_code: bool, as_json: bool) -> int:
-    """Show what an up of a STACK would do, and change nothing."""
+def preview(
+    ctx: click.Context, stack: str, local: bool, exit_code: bool, refresh: bool, no_replace: bool, as_json: bool
+) -> int:
+    """Show what an up of a STACK would do, and change nothing.
+
+    Field by field, old and new, what of it is drift, what replaces, and how long it is known to take; for a pipeline,
+    the difference of its texts and of its meaning.
+    """
 
     def body(output: Output) -> int:
         from dataplatform.local.stack import Session
+        from dataplatform.show.preview import changes_in_pipelines
 
-        loaded = _loaded(ctx, output, "preview", stack, local)
-        report = Session(_root(ctx), stack, _display(output, preview=True)).preview(_projects(loaded))
+        decided = _decided(ctx, output, "preview", stack, local)
+        session = Session(_root(ctx), stack, _display(output, preview=True))
+        report = session.preview(_projects(decided.loaded), refresh=refresh, no_replace=no_replace)
         output.data = report.as_dict()
+        changes_in_pipelines(output, session, decided, report.resources)
         changes = _conclude(output, report.changes, "no changes")
         return Exit.CHANGES if exit_code and changes else Exit.OK
 
@@ -289,15 +306,15 @@ def _needs_local(local: bool, command: str, stack: str) -> None:
         )
 
 
-def _loaded(ctx: click.Context, output: Output, command: str, stack: str, local: bool) -> LoadedStack:
+def _decided(ctx: click.Context, output: Output, command: str, stack: str, local: bool) -> Decided:
     """The stack, checked: a command that changes something starts with `dp check`."""
     from infra.decide import decide
 
     _needs_local(local, command, stack)
     output.root = root = _root(ctx)
-    loaded = decide(root, _known_stack(root, stack)).loaded
-    output.say(f"{stack}: the configuration and {len(loaded.definitions)} definitions are right")
-    return loaded
+    decided = decide(root, _known_stack(root, stack))
+    output.say(f"{stack}: the configuration and {len(decided.loaded.definitions)} definitions are right")
+    return decided
 
 
 def _projects(loaded: LoadedStack) -> list[str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from dataplatform.local.costs import cost_of
 from dataplatform.local.events import REPLACING, UNCHANGED, Operation, Run
+from dataplatform.local.texts import text_diff
 
 SILENCE = 1.8
 """Seconds without a line after which one says what is in flight."""
+
+HIDDEN = frozenset({"detectMd5hash"})
+"""Fields that a provider uses to notice a change and that say nothing to a person."""
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "import": "=", "refresh": "?"}
 _VERBS = {
@@ -59,8 +64,13 @@ class Display:
         if not self._preview:
             return f"{what}  {past}  {operation.seconds:.1f} s"
         because = f"  because of {', '.join(operation.keys)}" if operation.keys else ""
-        changed = f"  [{', '.join(operation.diffs)}]" if operation.diffs and not operation.keys else ""
-        return f"{what}  {future}{because}{changed}"
+        cost = cost_of(operation)
+        cost_line = cost.line() if cost is not None else ""
+        lines = [f"{what}  {future}{because}{f'  ({cost_line})' if cost_line else ''}"]
+        lines += [f"      {one.line()}" for one in operation.fields if one.path not in HIDDEN]
+        for path, (old, new) in operation.texts.items():
+            lines += [f"      {line}" for line in text_diff(path, old, new)]
+        return "\n".join(lines)
 
     def heartbeat(self, run: Run, doing: str) -> None:
         """Say what is in flight, where nothing has been said for a while."""

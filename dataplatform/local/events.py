@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from dataplatform.local.fields import Field, fields_of
 
 UNCHANGED = frozenset({"same", "read", "refresh", "discard", "read-discard"})
 """Operations that change nothing in the cloud."""
@@ -50,6 +52,10 @@ class Operation:
     keys: tuple[str, ...] = ()
     """Properties that force a replacement."""
     diffs: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+    """What it changes, field by field."""
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Old and new of the fields that are texts of more than a line, by path."""
     id: str = ""
 
     @property
@@ -78,6 +84,8 @@ class Run:
     warnings: list[tuple[str, str]] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
+    drift: dict[str, tuple[Field, ...]] = field(default_factory=dict)
+    """What a refresh found the cloud to have otherwise than the state, by URN; what is gone has no fields."""
     finished: bool = False
 
     def in_flight(self) -> list[Operation]:
@@ -122,12 +130,24 @@ class Run:
         operation.status = status
         operation.keys = tuple(data.get("keys") or ()) or operation.keys
         operation.diffs = tuple(data.get("diffs") or ()) or operation.diffs
+        if op == "refresh" and status == "done":
+            self._drifted(operation, data)
+        elif op not in UNCHANGED:
+            drifted = [one.path for one in self.drift.get(urn, ())]
+            operation.fields = fields_of(data, drifted) or operation.fields
+            operation.texts = texts_of(operation.fields) or operation.texts
         operation.id = str(state.get("id") or operation.id)
         if status != "running":
             operation.ended = time.monotonic()
         if operation.type == STACK_TYPE and status == "done":
             self.outputs = dict((data.get("new") or {}).get("outputs") or {})
         return operation
+
+    def _drifted(self, operation: Operation, data: dict[str, Any]) -> None:
+        if operation.custom and not data.get("new"):
+            self.drift[operation.urn] = ()
+        elif found := fields_of(data):
+            self.drift[operation.urn] = tuple(replace(one, cause="drift") for one in found)
 
     def _diagnostic(self, said: dict[str, Any]) -> None:
         severity = said.get("severity", "")
@@ -139,6 +159,15 @@ class Run:
     def _note(self, target: list[tuple[str, str]], urn: str, message: str) -> None:
         if message and (urn, message) not in target:
             target.append((urn, message))
+
+
+def texts_of(fields: Iterable[Field]) -> dict[str, tuple[str, str]]:
+    """Old and new of the fields whose value is a text of more than a line."""
+    return {
+        one.path: (one.old or "", one.new)
+        for one in fields
+        if isinstance(one.new, str) and "\n" in one.new and isinstance(one.old, str | None)
+    }
 
 
 class Tail:

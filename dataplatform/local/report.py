@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dataplatform.local.costs import cost_of
 from dataplatform.local.errors import PartialError, ToolError
-from dataplatform.local.events import REPLACING, Operation
+from dataplatform.local.events import REPLACING, Operation, Run, short_name, type_of
 
 
 @dataclass
@@ -19,6 +20,8 @@ class Report:
     ok: bool = True
     changes: dict[str, int] = field(default_factory=dict)
     resources: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    """What the cloud has otherwise than the state."""
     errors: list[dict[str, str]] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     log: str = ""
@@ -29,6 +32,7 @@ class Report:
             "stack": self.stack,
             "changes": self.changes,
             "resources": self.resources,
+            "drift": self.drift,
             "errors": self.errors,
             "outputs": self.outputs,
             "log": self.log,
@@ -45,8 +49,23 @@ class FailedError(ToolError):
         self.status = PartialError.status if partial else ToolError.status
 
 
+def drift_rows(run: Run) -> list[dict[str, Any]]:
+    """What a refresh found, for `--json`."""
+    return [
+        {
+            "urn": urn,
+            "type": type_of(urn),
+            "name": short_name(urn),
+            "gone": not found,
+            "fields": [one.as_dict() for one in found],
+        }
+        for urn, found in sorted(run.drift.items())
+    ]
+
+
 def row(operation: Operation) -> dict[str, Any]:
     """An operation for `--json`."""
+    told = cost_of(operation)
     return {
         "urn": operation.urn,
         "type": operation.type,
@@ -56,6 +75,8 @@ def row(operation: Operation) -> dict[str, Any]:
         "seconds": round(operation.seconds, 2),
         "replaces_because_of": list(operation.keys),
         "diffs": list(operation.diffs),
+        "fields": [one.as_dict() for one in operation.fields],
+        "cost": told.as_dict() if told is not None else None,
     }
 
 

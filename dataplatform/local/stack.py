@@ -11,15 +11,18 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dataplatform.local import adoption, cloud, guard, leftovers, locks, recovery
+from dataplatform.local.costs import refuse_replacements
 from dataplatform.local.display import Display
 from dataplatform.local.engine import Engine, Result
 from dataplatform.local.engine_env import cloud_home
 from dataplatform.local.errors import RefusedError, StateError, ToolError
-from dataplatform.local.events import UNCHANGED, short_name, type_of
+from dataplatform.local.events import UNCHANGED, Run, short_name, type_of
+from dataplatform.local.fields import shown, unwrapped
 from dataplatform.local.recovery import Found
-from dataplatform.local.report import FailedError, Report, counts_of, row
+from dataplatform.local.report import FailedError, Report, counts_of, drift_rows, row
 
 __all__ = ["FailedError", "Report", "Session"]
 
@@ -33,35 +36,51 @@ class Session:
         self._foreign: set[tuple[str, str]] | None = None
         """What of the cloud no state knew before the run; None: not looked at."""
 
-    def up(self, *, allow_deletes: int | None, projects: list[str]) -> Report:
+    def up(self, *, allow_deletes: int | None, projects: list[str], no_replace: bool = False) -> Report:
         """Bring the stack up.
 
+        What the cloud has otherwise than the state (drift) is named before it is overwritten.
+
         Raises:
-            RefusedError: when too much would go and nobody said so.
+            RefusedError: when too much would go and nobody said so, or anything would be replaced with `no_replace`.
             FailedError: when something could not be applied.
         """
         self._prepare(projects)
         self._adopt()
         existing = self._existing()
+        options = ["--yes", "--skip-preview"]
         if existing:
             # Nothing can be lost by a first up of an empty cloud, so it is spared the preview.
-            verdict = self._judged(existing)
+            self.display.line(f"{self.stack}: comparing with what is there")
+            run = self._planned(["--refresh"]).run
+            if no_replace:
+                refuse_replacements(run, self.stack)
+            verdict = guard.judge(run.operations.values(), existing)
             if not verdict.allows(allow_deletes):
                 raise RefusedError(_refusal(verdict, self.stack, allow_deletes))
+            if run.drift:
+                self._tell_drift(run, "this up overwrites it")
+                options.append("--refresh")
         self.display.line(f"{self.stack}: updating")
         self._foreign = {(found.token, found.id) for found in self._strays()}
-        result = self.engine.drive("up", ["--yes", "--skip-preview"], self.display, "the program runs")
+        result = self.engine.drive("up", options, self.display, "the program runs")
         report = self._report("up", result)
         self._tell_strays(projects)
         return report
 
-    def preview(self, projects: list[str]) -> Report:
-        """Show what an `up` would do."""
+    def preview(self, projects: list[str], *, refresh: bool = True, no_replace: bool = False) -> Report:
+        """Show what an `up` would do; without `refresh` what the cloud has otherwise than the state is not seen.
+
+        Raises:
+            RefusedError: when anything would be replaced with `no_replace`.
+        """
         self._prepare(projects)
         display = self.display
         display.line(f"{self.stack}: previewing")
-        result = self._preview(display)
+        result = self.engine.drive("preview", ["--refresh"] if refresh else [], display, "the program runs")
         report = self._report("preview", result)
+        report.drift = drift_rows(result.run)
+        self._tell_drift(result.run, "an up overwrites it")
         verdict = guard.judge(result.run.operations.values(), self._existing())
         for reason in verdict.reasons:
             display.line(f"  ! {reason}")
@@ -69,7 +88,18 @@ class Session:
             display.line(f"  ! dp up {self.stack} --local will want --allow-deletes {verdict.count}")
         if report.changes.get("create"):
             self._tell_strays(projects, "; dp up adopts those of them that are this stack's")
+        if no_replace:
+            refuse_replacements(result.run, self.stack)
         return report
+
+    def deployed(self, urns: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The inputs that the state has of these resources, secrets in the clear: for a comparison, not to print."""
+        wanted = set(urns)
+        if not wanted:
+            return {}
+        exported = json.loads(self.engine.call("stack", "export", "--stack", self.stack, "--show-secrets"))
+        resources = (exported.get("deployment") or {}).get("resources") or []
+        return {r["urn"]: unwrapped(r.get("inputs") or {}) for r in resources if r["urn"] in wanted}
 
     def down(self) -> Report:
         """Destroy all of the stack, what its state lost included, and the stack's record when nothing is left."""
@@ -241,8 +271,15 @@ class Session:
             if r.get("custom") and not r["type"].startswith("pulumi:") and not r.get("external")
         }
 
-    def _preview(self, display: Display) -> Result:
-        return self.engine.drive("preview", [], display, "the program runs")
+    def _tell_drift(self, run: Run, consequence: str) -> None:
+        for urn, found in sorted(run.drift.items()):
+            name = f"{type_of(urn)}  {short_name(urn)}"
+            if not found:
+                self.display.line(f"  ? {name}  is gone from the cloud; an up makes it again")
+                continue
+            self.display.line(f"  ? {name}  is otherwise in the cloud than the state says; {consequence}")
+            for one in found:
+                self.display.line(f"      {one.path}: {shown(one.old)} → {shown(one.new)} in the cloud")
 
     def _planned(self, options: Sequence[str] = ()) -> Result:
         """A preview that shows only what fails."""
@@ -251,10 +288,6 @@ class Session:
         if result.code or result.interrupted:
             self._report("up", result, planned=True)  # raises
         return result
-
-    def _judged(self, existing: dict[str, str]) -> guard.Verdict:
-        self.display.line(f"{self.stack}: comparing with what is there")
-        return guard.judge(self._planned().run.operations.values(), existing)
 
     def _report(self, command: str, result: Result, *, planned: bool = False) -> Report:
         """What the run did; `planned`: it was the preview before it, which changes nothing.
