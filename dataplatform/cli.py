@@ -122,22 +122,50 @@ def compile_(
 
 @dp.command()
 @click.argument("stack")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="An exported state (pulumi stack export): show what an up would change of it.",
+)
+@_LOCAL
+@click.option("--exit-code", is_flag=True, help="With a state: exit with 2 where there are changes.")
+@_NO_REPLACE
 @_JSON
 @click.pass_context
-def plan(ctx: click.Context, stack: str, as_json: bool) -> int:
-    """Show what a STACK would register: no engine, no credentials, no network."""
+def plan(
+    ctx: click.Context,
+    stack: str,
+    against: Path | None,
+    local: bool,
+    exit_code: bool,
+    no_replace: bool,
+    as_json: bool,
+) -> int:
+    """Show what a STACK would register: no engine, no credentials, no network.
 
-    def body(output: Output) -> None:
-        from dataplatform.local import plan_tree
+    With --against FILE, or --local for the state of the embedded cloud, show what would change of that state, field by
+    field. Secret values, and what the cloud has otherwise than the state, are not seen.
+    """
+
+    def body(output: Output) -> int:
+        from dataplatform.local import plan_against, plan_tree
 
         output.root = root = _root(ctx)
+        _known_stack(root, stack)
+        file = against or (plan_against.local_state(root, stack) if local else None)
+        if file is not None:
+            changes = plan_against.show(output, stack, file, no_replace=no_replace)
+            return Exit.CHANGES if exit_code and changes else Exit.OK
+        if exit_code or no_replace:
+            raise UsageError("against what: name an exported state with --against FILE, or --local")
         output.data = {"stack": stack, "resources": []}
         from dataplatform.local.plan_recorder import record
 
-        resources = record(root, _known_stack(root, stack))
+        resources = record(root, stack)
         output.data["resources"] = [resource.to_json() for resource in resources]
         for line in plan_tree.render(resources):
             output.say(line)
+        return Exit.OK
 
     return execute(Output("plan", as_json), body)
 

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT, configure
 from pulumi.runtime.stack import run_in_stack
 
+from dataplatform.local.plan_state import State
 from infra.decide import Decided, decide
 from infra.program import CONFIG_NAMESPACE, register
 
@@ -93,23 +94,24 @@ class DuplicateUrnError(Exception):
     """Raised when the program registers two resources of one type and name under one parent."""
 
 
-def record(root: Path, stack: str) -> list[RecordedResource]:
+def record(root: Path, stack: str, state: State | None = None) -> list[RecordedResource]:
     """Everything the stack's program registers, parents and dependencies first; raises InputError as the program would.
 
     The SDK registers whatever is ready, in an order that differs from run to run; ties are broken by URN here, so that
-    the same stack gives the same list.
+    the same stack gives the same list. With a state, its outputs are what the program gets, and the state takes down
+    what would change.
     """
     with _no_collection():
-        return record_decided(decide(root, stack))
+        return record_decided(decide(root, stack), state)
 
 
-def record_decided(decided: Decided) -> list[RecordedResource]:
+def record_decided(decided: Decided, state: State | None = None) -> list[RecordedResource]:
     """The same for a stack that is loaded and compiled already."""
     stack = decided.loaded.name
     secrets = {f"{CONFIG_NAMESPACE}:{name}": STAND_IN for name in decided.loaded.secrets}
 
     def inside() -> list[RecordedResource]:
-        monitor = _Monitor(stack)
+        monitor = _Monitor(stack, state)
         ROOT.set(None)
         runtime_config.set_all_config(secrets, list(secrets))
         configure(
@@ -193,8 +195,9 @@ class _Inline(ThreadPoolExecutor):
 class _Monitor:
     """The engine's side of the SDK's protocol: it writes down what is registered and answers as a preview does."""
 
-    def __init__(self, stack: str) -> None:
+    def __init__(self, stack: str, state: State | None = None) -> None:
         self._stack = stack
+        self._state = state
         self._urns: set[str] = set()
         self.recorded: list[RecordedResource] = []
 
@@ -224,6 +227,18 @@ class _Monitor:
             )
         )
         answer = request.object
+        if self._state is not None:
+            known, outputs = self._state.register(
+                urn,
+                request.type,
+                request.custom,
+                json_format.MessageToDict(request.object),
+                {name: list(entry.urns) for name, entry in request.propertyDependencies.items()},
+            )
+            if known:
+                answer = struct_pb2.Struct()
+                answer.update(outputs)
+                return resource_pb2.RegisterResourceResponse(urn=urn, id=known, object=answer)
         if request.type in _COMPUTED_INSIDE:
             answer = struct_pb2.Struct()
             answer.CopyFrom(request.object)

@@ -106,13 +106,11 @@ def meanings(
     return tuple(
         Meaning(pipeline=name, changes=_changes(root, platform, definitions[name], sha256))
         for name, sha256 in sorted(deployed.items())
-        if name in definitions
+        if name in definitions and sha256 != definitions[name].sha256
     )
 
 
 def _changes(root: Path, platform: Platform, now: Definition, sha256: str) -> tuple[Change, ...] | None:
-    if sha256 == now.sha256:
-        return ()
     text = _version(root, root / now.file, sha256) if sha256 else None
     if text is None:
         return None

@@ -207,3 +207,53 @@ def test_drift_is_named_before_it_is_overwritten(project: Project) -> None:
     assert 'storageClass: "STANDARD" → "NEARLINE" in the cloud' in out
     assert "this up overwrites it" in out
     assert preview(project, "--exit-code")[0] == 0
+
+
+def rows(document: dict[str, Any]) -> set[tuple[str, str, tuple[str, ...]]]:
+    return {
+        (row["name"], row["op"], tuple(field["path"] for field in row["fields"] if row["op"] in ("update", "replace")))
+        for row in document["resources"]
+        if row["op"] not in ("create-replacement", "delete-replaced")
+    }
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "edits",
+    [
+        (),
+        (("edition: developer", "edition: basic"),),
+        (('cost_center: "4711"', 'cost_center: "4712"'), ("size: small", "size: medium")),
+        (("curated:", "cured:"),),
+        (("force_destroy: true", "force_destroy: false"), ("accessors: [$composer]", "accessors: []")),
+        (("image_version: composer-3", "name: kern\n        image_version: composer-3"),),
+    ],
+)
+def test_a_plan_against_the_state_says_what_the_engine_says(
+    project: Project, edits: tuple[tuple[str, str], ...]
+) -> None:
+    """Without an engine and with the secrets left encrypted: the same operations on the same fields."""
+    file = project.root / "Pulumi.dev.yaml"
+    before = file.read_text()
+    try:
+        for old, new in edits:
+            file.write_text(file.read_text().replace(old, new, 1))
+        status, out, err = project.dp("plan", "dev", "--local", "--exit-code", "--json")
+        assert status == (2 if edits else 0), err
+        planned = json.loads(out)
+        _, previewed = preview(project, "--no-refresh")
+        assert rows(planned) == rows(previewed)
+    finally:
+        file.write_text(before)
+
+
+@pytest.mark.engine
+def test_a_plan_wants_a_state_that_is_one(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text("[]")
+    status, _, err = project.dp("plan", "dev", "--against", str(file))
+    assert status == 4
+    assert "pulumi stack export" in err
+    status, _, err = project.dp("plan", "dev", "--exit-code")
+    assert status == 64
+    assert "--against FILE" in err
