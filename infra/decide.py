@@ -13,6 +13,7 @@ from dataplatform.config import check
 from dataplatform.config.check import LoadedStack, load_stack
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError, nearest
+from infra.azure_names import AzureNames, azure_names
 from infra.naming import GcpNames, gcp_names
 from infra.pipelines import CompiledPipelines, compile_pipelines
 from infra.stack_file import StackFile
@@ -24,6 +25,7 @@ class Decided:
 
     loaded: LoadedStack
     names: GcpNames | None
+    azure_names: AzureNames | None
     pipelines: CompiledPipelines
 
 
@@ -38,6 +40,11 @@ def decide(root: Path, stack: str) -> Decided:
         names = gcp_names(loaded) if gcp is not None else None
     except InputError as error:
         diagnostics.extend(error.diagnostics.items)
+    azure_found: AzureNames | None = None
+    try:
+        azure_found = azure_names(loaded) if loaded.platform.azure is not None else None
+    except InputError as error:
+        diagnostics.extend(error.diagnostics.items)
     if gcp is not None:
         diagnostics.extend(_unknown_references(loaded, gcp).items)
     try:
@@ -46,7 +53,7 @@ def decide(root: Path, stack: str) -> Decided:
         diagnostics.extend(error.diagnostics.items)
     if diagnostics:
         raise InputError(diagnostics)
-    return Decided(loaded=loaded, names=names, pipelines=pipelines)
+    return Decided(loaded=loaded, names=names, azure_names=azure_found, pipelines=pipelines)
 
 
 def check_stacks(root: Path, stacks: Sequence[str]) -> Diagnostics:

@@ -20,6 +20,7 @@ _KEY_USERS: Mapping[str, tuple[str, ...]] = {
     "datafusion": ("compute", "datafusion", "dataproc", "storage"),
     "composer": ("composer", "storage"),
     "workflows": ("workflows",),
+    "cloudsql": ("sqladmin",),
 }
 # Composer of generation 2 runs in our project, on services that encrypt with its key themselves.
 _COMPOSER_2_KEY_USERS = ("artifactregistry", "composer", "compute", "container", "pubsub", "storage")
@@ -30,6 +31,7 @@ _APIS: Mapping[str, tuple[str, ...]] = {
     "datafusion": ("compute", "datafusion", "dataproc", "storage"),
     "composer": ("composer", "storage"),
     "workflows": ("workflowexecutions", "workflows"),
+    "cloudsql": ("compute", "secretmanager", "sqladmin"),
 }
 _ALWAYS = ("cloudkms", "cloudresourcemanager", "iam")
 
@@ -49,10 +51,11 @@ def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
     """Which keys the stack has, and the service agents that use each."""
     present = {
         "storage": gcp.lake is not None,
-        "secretmanager": bool(gcp.secrets),
+        "secretmanager": bool(gcp.secrets) or any(sql.connections for sql in gcp.cloud_sql.values()),
         "datafusion": gcp.data_fusion is not None,
         "composer": gcp.composer is not None,
         "workflows": gcp.workflows is not None,
+        "cloudsql": bool(gcp.cloud_sql),
     }
     users = {service: _KEY_USERS[service] for service, there in present.items() if there}
     if gcp.composer is not None and gcp.composer.generation == 2:
@@ -66,12 +69,35 @@ def required_apis(gcp: Gcp) -> frozenset[str]:
     called = {api for service in users for api in _APIS[service]}
     if gcp.composer is not None:
         called.update(composer_apis(gcp.composer))
+    called.update(network_apis(gcp))
     return frozenset(called.union(_ALWAYS, *users.values()))
 
 
 def composer_apis(composer: Composer) -> tuple[str, ...]:
     """What an environment needs beyond its own API: Compute Engine for a network, and in generation 2."""
     return ("compute",) if composer.network is not None or composer.generation == 2 else ()
+
+
+def network_apis(gcp: Gcp) -> tuple[str, ...]:
+    """What the network needs: Compute Engine, and the services its parts belong to."""
+    network = gcp.network
+    if network is None:
+        return ()
+    parts = {"compute": True, "dns": network.google_apis != "public", "servicenetworking": network.peering is not None}
+    return tuple(api for api, there in parts.items() if there)
+
+
+def network_users(gcp: Gcp) -> tuple[str, ...]:
+    """Service agents that put something into the subnets of a Shared VPC, as far as the stack grants them that."""
+    existing = gcp.network.existing if gcp.network is not None else None
+    if existing is None or not existing.grant_agents:
+        return ()
+    users: set[str] = set()
+    if gcp.data_fusion is not None:
+        users |= {"datafusion", "dataproc"}
+    if gcp.composer is not None:
+        users |= {"composer"} if gcp.composer.generation == 3 else {"composer", "container"}
+    return tuple(sorted(users))
 
 
 def key_rings(gcp: Gcp) -> tuple[KeyRing, ...]:

@@ -8,6 +8,9 @@ A name that does not fit is a mistake in the stack file: names that are truncate
 | key ring | `<key_ring>-<environment>`, from generation 2 on `<key_ring>-<environment>-g<generation>` |
 | secret | `<environment>-<secret>` |
 | Data Fusion instance, Composer environment | `<environment>-<name>` |
+| network | `<environment>-<name>`; what is in it, `<environment>-<name>-<key>` |
+| Cloud SQL instance | `<environment>-<key>`, from generation 2 on `<environment>-<key>-g<generation>` |
+| secret of a connection | `<environment>-sql-<instance>-<connection>` |
 | service account | `<environment>-composer`, `-datafusion`, `-workflows` |
 | workflow | the compiler's id of the definition, without the environment: callers know workflows by it |
 """
@@ -17,13 +20,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from dataplatform.config.check import LoadedStack
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError
+from infra.network_names import NetworkNames, SqlNames, network_names, sql_names
 from infra.stack_file import StackFile
 
 BUCKET = "gcp:storage/bucket:Bucket"
@@ -84,13 +88,15 @@ class GcpNames:
     composer: str | None
     accounts: Mapping[str, str]
     """`composer`, `datafusion`, `workflows` -> account id."""
+    network: NetworkNames | None = None
+    cloud_sql: Mapping[str, SqlNames] = field(default_factory=dict)
 
 
 def gcp_names(loaded: LoadedStack) -> GcpNames:
     """All names of the stack; raises InputError with a diagnostic for each that does not fit."""
     gcp = loaded.platform.gcp
     assert gcp is not None, "asked for the names of a stack that has nothing on Google Cloud"
-    names = _Namer(loaded)
+    names = Namer(loaded)
     environment = loaded.platform.environment
     found = GcpNames(
         buckets={
@@ -110,6 +116,8 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
         if gcp.composer
         else None,
         accounts={key: names.make(ACCOUNT, f"{environment}-{key}", part) for key, part in _accounts(gcp).items()},
+        network=network_names(gcp, environment, names.make),
+        cloud_sql=sql_names(gcp, environment, names.make),
     )
     names.finish()
     return found
@@ -144,25 +152,27 @@ def _accounts(gcp: Gcp) -> dict[str, str]:
     return {account: keys[account] for account, part in parts.items() if part is not None}
 
 
-class _Namer:
+class Namer:
     """Checks names as they are made and keeps what is wrong, so that all of it is told at once."""
 
-    def __init__(self, loaded: LoadedStack) -> None:
+    def __init__(self, loaded: LoadedStack, cloud: str = "gcp") -> None:
         self._loaded = loaded
+        self._cloud = cloud
         self._wrong: list[tuple[tuple[str, ...], str, str]] = []
 
     def make(self, token: str, name: str, *path: str) -> str:
+        """The name; where it does not fit, that is kept with the part of the stack file it is made from."""
         if wrong := problem(token, name):
             self._wrong.append((path, wrong, limits()[token].what))
         return name
 
     def finish(self) -> None:
+        """Raise InputError with all that did not fit; nothing where all did."""
         if not self._wrong:
             return
         diagnostics = Diagnostics()
         places = StackFile(self._loaded.file)
         for path, wrong, what in self._wrong:
-            places.add(
-                diagnostics, "DP221", ("gcp", *path), wrong, f"shorten or change what the {what}'s name is made of"
-            )
+            remedy = f"shorten or change what the {what}'s name is made of"
+            places.add(diagnostics, "DP221", (self._cloud, *path), wrong, remedy)
         raise InputError(diagnostics)

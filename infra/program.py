@@ -20,23 +20,41 @@ ALREADY_REPORTED = 32
 def register(decided: Decided) -> None:
     """Register the stack's resources and export its outputs."""
     platform = decided.loaded.platform
-    if platform.gcp is None or decided.names is None:
-        pulumi.export("environment", platform.environment)
-        return
-    # The provider modules are imported only now: a stack that is wrong is told so without waiting for them.
-    from infra.gcp import GcpArgs, compose
-
     config = pulumi.Config(CONFIG_NAMESPACE)
-    outputs = compose(
-        GcpArgs(
-            platform=platform,
-            gcp=platform.gcp,
-            stack=decided.loaded.name,
-            names=decided.names,
-            pipelines=decided.pipelines,
-            secret_values={name: config.require_secret(name) for name in platform.gcp.secrets},
+    outputs: dict[str, pulumi.Input[object]] = {"environment": platform.environment}
+    # The provider modules are imported only now, and of a cloud only where the stack is on it: a stack that is wrong is
+    # told so without waiting for them.
+    if platform.gcp is not None:
+        from infra import gcp
+
+        assert decided.names is not None
+        outputs |= gcp.compose(
+            gcp.GcpArgs(
+                platform=platform,
+                gcp=platform.gcp,
+                stack=decided.loaded.name,
+                names=decided.names,
+                pipelines=decided.pipelines,
+                secret_values={name: config.require_secret(name) for name in platform.gcp.secrets},
+            )
         )
-    )
+    if platform.azure is not None:
+        from infra import azure
+
+        assert decided.azure_names is not None
+        vault = platform.azure.key_vault
+        secrets = vault.secrets if vault is not None else {}
+        outputs |= azure.compose(
+            azure.AzureArgs(
+                platform=platform,
+                azure=platform.azure,
+                stack=decided.loaded.name,
+                names=decided.azure_names,
+                secret_values={
+                    name: config.require_secret(name) for name, secret in secrets.items() if secret.source == "config"
+                },
+            )
+        )
     for key, value in sorted(outputs.items()):
         pulumi.export(key, value)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from localcloud import faults, inventory, store
+from localcloud import faults, inventory, shared_network, store
 from localcloud.errors import ApiError
 from localcloud.services import google
 from localcloud.world import World, default_home
@@ -45,13 +45,29 @@ def _open(context: click.Context, *, make: bool = False) -> World:
 
 
 @main.command()
-@click.option("--project", "first", multiple=True, required=True, help="Id of a project to create; may be repeated.")
+@click.option("--project", "first", multiple=True, help="Id of a project to create; may be repeated.")
+@click.option("--host", metavar="ID", help="A host project with a network that stacks only refer to (Shared VPC).")
+@click.option("--network", default="shared", show_default=True, help="Name of the host's network.")
+@click.option("--subnet", "subnets", multiple=True, metavar="REGION/NAME=RANGE", help="A subnet of it; repeatable.")
+@click.option("--attachment", "attachments", multiple=True, metavar="NAME=SUBNET", help="A network attachment of it.")
+@click.option("--peering", metavar="RANGE", help="Connect it to Google's services over this range.")
 @click.argument("more", nargs=-1, metavar="[ID]...")
 @click.pass_context
-def init(context: click.Context, first: tuple[str, ...], more: tuple[str, ...]) -> None:
+def init(
+    context: click.Context,
+    first: tuple[str, ...],
+    host: str | None,
+    network: str,
+    subnets: tuple[str, ...],
+    attachments: tuple[str, ...],
+    peering: str | None,
+    more: tuple[str, ...],
+) -> None:
     """Create projects, each with the APIs a new Google Cloud project has. What exists already stays as it is."""
     projects = tuple(dict.fromkeys((*first, *more)))
-    wrong = [p for p in projects if not _PROJECT.match(p)]
+    if host is None and (subnets or attachments or peering):
+        raise click.ClickException("a network needs its project: add --host ID")
+    wrong = [p for p in (*projects, *([host] if host else [])) if not _PROJECT.match(p)]
     if wrong:
         raise click.ClickException(
             f"'{wrong[0]}' is no project id: 6 to 30 characters, lower case letters, digits, hyphens, a letter first"
@@ -62,6 +78,14 @@ def init(context: click.Context, first: tuple[str, ...], more: tuple[str, ...]) 
             created = store.create_project(tx, project, google.DEFAULT_APIS)
             number = store.project_number(tx, project)
             click.echo(f"{project} ({number}): {'created' if created else 'exists'}")
+    if host is not None:
+        try:
+            for link in shared_network.make(
+                world, shared_network.described(host, network, subnets, attachments, peering)
+            ):
+                click.echo(link)
+        except (ApiError, shared_network.BadNetworkError) as error:
+            raise click.ClickException(str(getattr(error, "message", error))) from error
 
 
 @main.command("ls")

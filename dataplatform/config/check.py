@@ -19,6 +19,7 @@ from dataplatform.config.loader import load_document, shown_path
 from dataplatform.config.pipeline import Definition
 from dataplatform.config.platform import Platform
 from dataplatform.config.references import context_for
+from dataplatform.config.rules_network import network_identity
 from dataplatform.config.stackfile import NAMESPACE, StackFile, read_stack_file
 from dataplatform.config.text import shown
 from dataplatform.config.together import Given
@@ -134,6 +135,7 @@ def _given(platform: Platform) -> Given:
         workflows=frozenset(platform.pipelines.external_workflows if platform.pipelines else ()),
         keeps_schedules=gcp is None or gcp.composer is not None or gcp.workflows is None,
         references=frozenset(context_for(platform).items()),
+        run=gcp.executors.run if gcp else "http",
     )
 
 
@@ -225,7 +227,9 @@ def _collide(mine: StackFile, theirs: StackFile, diagnostics: Diagnostics) -> No
             path="platform.environment",
         )
     one, two = (p.gcp.data_fusion.network if p.gcp and p.gcp.data_fusion else None for p in (a, b))
-    if one is None or two is None or not one.ip_allocation or not two.ip_allocation or one.network != two.network:
+    if one is None or two is None or not one.ip_allocation or not two.ip_allocation:
+        return
+    if network_identity(a, one.network) != network_identity(b, two.network):
         return
     if ipaddress.IPv4Network(one.ip_allocation).overlaps(ipaddress.IPv4Network(two.ip_allocation)):
         position, source = mine.place(("gcp", "data_fusion", "network", "ip_allocation"))

@@ -2,7 +2,8 @@
 
 A code never changes its meaning and is never used again for another; documentation is rendered from this table.
 DP1xx is about documents (bytes, YAML, JSON) and the shape every document shares, DP2xx about stack files,
-DP3xx about pipeline definitions, DP4xx about what they compile to.
+DP3xx about pipeline definitions, DP4xx about what they compile to, DP5xx about exported Data Factories, DP6xx about
+exported Data Fusion instances.
 """
 
 from __future__ import annotations
@@ -58,6 +59,14 @@ CODES: Final = MappingProxyType(
         "DP219": "A plain-text secret stands in the configuration",
         "DP220": "A project's Pulumi.yaml is missing or is not ours",
         "DP221": "A name is longer than the service allows",
+        "DP230": "An address range is too small for what it is for, or is one that no network can have",
+        "DP231": "A reference to the network names nothing that the network has",
+        "DP232": "Parts of the network contradict each other: own and existing, host projects, regions",
+        "DP233": "A firewall rule contradicts itself, or would let everybody in",
+        "DP234": "The settings of a Cloud SQL instance contradict each other, or its edition does not have one",
+        "DP235": "A user or a connection of Cloud SQL names what is not declared, or a reader who lacks the password",
+        "DP250": "The settings of a part on Azure contradict each other",
+        "DP251": "A network rule of Azure names an address that it cannot",
         # Definitions
         "DP301": "The pipelines folder is missing or is not a folder",
         "DP302": "The pipelines folder holds no definition",
@@ -87,12 +96,63 @@ CODES: Final = MappingProxyType(
         "DP326": "A reference ($kind:name) names nothing that is known, or stands where it cannot be resolved",
         "DP327": "A job parameter file lacks a key, has one too many, or has a value of the wrong type",
         "DP328": "A schedule stands in a definition of a stack that has nothing to keep it",
+        "DP329": "An executor cannot be run the way that a step's TYPE, its RUN or its engine asks for",
+        "DP330": "A name holds a word that the executor's functions take for the report of a failure",
         # Compilation
         "DP401": "A pipeline exceeds a limit of Cloud Workflows",
         "DP402": "The name of a workflow or a DAG would be longer than its service allows",
         "DP403": "A stack has no cloud that a pipeline could be compiled for",
         "DP404": "An engine has no way to run a step of this kind",
         "DP451": "Compiled files cannot be written where they were asked for: a name is used twice or leads elsewhere",
+        # Data Factory
+        "DP501": "The Data Factory folder is missing, is not a folder, or holds nothing to deploy",
+        "DP502": "A file of the Data Factory folder is not something that can be deployed",
+        "DP503": "An artefact has no name, or one that is not its file's",
+        "DP504": "Two artefacts of one kind have one name",
+        "DP505": "An artefact has not the shape that Data Factory gives it",
+        "DP506": "A folder or an activity belongs to another product (Synapse, Fabric)",
+        "DP507": "A reference names nothing that is in the folder",
+        "DP508": "A reference is not written as one, or is of the wrong kind for its place",
+        "DP509": "Artefacts refer to each other in a circle",
+        "DP510": "Two activities of a pipeline have one name, or one has none",
+        "DP511": "An activity depends on one that is not beside it",
+        "DP512": "Activities wait for each other in a circle",
+        "DP513": "An expression names a parameter, variable or system variable that is not there",
+        "DP514": "An expression names an activity that is not there",
+        "DP515": "An expression is not well-formed",
+        "DP516": "An expression calls a function that Data Factory is not known to have (warning)",
+        "DP517": "An expression reads an activity that need not have run before (warning)",
+        "DP518": "A parameter is given that is not declared, or a required one is not given",
+        "DP519": "An activity's type is not known (warning)",
+        "DP520": "A placeholder of an artefact has not been filled in",
+        "DP521": "A date format has 12-hour hh without AM or PM (warning)",
+        "DP522": "A credential is encrypted for the factory it was exported from",
+        "DP523": "A plain-text secret stands in an artefact",
+        "DP524": "A notebook path, or another path that must say something, is blank",
+        "DP525": "An artefact names another factory by its resource id or identity",
+        "DP526": "A Databricks runtime is no longer supported (warning)",
+        "DP527": "A path lies on DBFS (warning)",
+        "DP528": "A trigger that is to run has no pipeline",
+        "DP529": "A number of workers is not one",
+        "DP530": "A setting of Spark or an environment variable is not text",
+        "DP531": "A Databricks cluster file is not one",
+        "DP532": "The address of an environment's own resource stands in an artefact (warning)",
+        "DP533": "A limit of Data Factory is exceeded",
+        "DP534": "A range of workers is written in Data Factory's own notation (warning)",
+        "DP540": "A patch hits nothing",
+        "DP541": "A patch hits more than one thing, or two patches hit the same",
+        "DP542": "A patch gives a value that cannot stand there, or a reference that is not known",
+        "DP543": "A stack names a trigger, linked service or parameter that the Data Factory folder does not have",
+        "DP544": "A trigger was exported as started, and the stack does not say whether it is to run (warning)",
+        "DP546": "A setting of the exported factory itself is not taken over: it is the stack's (warning)",
+        # Exported Data Fusion instances
+        "DP601": "A file of the Data Fusion folder lies where none belongs, or holds what another file holds",
+        "DP602": "An export of Data Fusion has not the form it must have",
+        "DP603": "A plain-text secret stands in an export of Data Fusion",
+        "DP604": "A macro of a Data Fusion pipeline has no value",
+        "DP605": "The mapping of a Data Fusion environment contradicts itself",
+        "DP606": "A Data Fusion pipeline needs a plugin, an artifact, a secure key or a connection that is not there",
+        "DP607": "A Data Fusion pipeline is made for a newer CDAP than the instance's",
     }
 )
 """Code → one line of meaning."""

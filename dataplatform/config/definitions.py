@@ -12,7 +12,8 @@ from collections.abc import Collection
 from pathlib import Path as FilePath
 
 from dataplatform.config.document import Node, Path
-from dataplatform.config.executors import EXECUTORS
+from dataplatform.config.executors import EXECUTORS, FUNCTIONS, REGISTRY
+from dataplatform.config.jobfiles import find_jobs, read_job_file
 from dataplatform.config.loader import digest_of, load_document, shown_path, validate
 from dataplatform.config.options import DEFAULT_OWNER, Options, Parameter, Repeat, Schedule, parameter_problem
 from dataplatform.config.pipeline import (
@@ -23,6 +24,7 @@ from dataplatform.config.pipeline import (
     WHOLE,
     Definition,
     DefinitionFile,
+    JobFile,
     LevelDef,
     LevelFile,
     StepDef,
@@ -45,7 +47,11 @@ _PARAMETER_FILE = "ParameterKey"
 
 
 def load_definition(
-    path: FilePath, *, root: FilePath | None = None, functions: Collection[str] = ()
+    path: FilePath,
+    *,
+    root: FilePath | None = None,
+    functions: Collection[str] = (),
+    jobs: FilePath | None = None,
 ) -> tuple[Definition | None, Diagnostics]:
     """Read and check one definition, wherever it lies.
 
@@ -53,6 +59,7 @@ def load_definition(
         path: The file, JSON or YAML.
         root: The project's root; the definition's `file` is relative to it where it lies below it.
         functions: Executor functions that are known besides the framework's own.
+        jobs: The folder of job parameter files; the nearest folder `jobs` above the file if left out.
     """
     diagnostics = Diagnostics()
     name_problem = check_name(path)
@@ -62,7 +69,7 @@ def load_definition(
     diagnostics.extend(found.items)
     if node is None:
         return None, diagnostics
-    checker = _Checker(node, EXECUTORS | frozenset(functions))
+    checker = _Checker(node, frozenset(functions), jobs or find_jobs(path, root))
     checked = checker.check()
     diagnostics.extend(node.document.diagnostics.items)
     if checked is None or diagnostics:
@@ -80,6 +87,7 @@ def load_definition(
         file=_below(path, root),
         sha256=sha256,
         options=options,
+        run=run.scalar if (run := node.child("run")) is not None else None,
         positions={key: node.document.position(value.offset) for key, (_, value) in node.entries.items()},
     )
     return definition, diagnostics
@@ -107,9 +115,11 @@ def _below(path: FilePath, root: FilePath | None) -> str:
 class _Checker:
     """One run over one definition; what is found is recorded in its document."""
 
-    def __init__(self, node: Node, executors: frozenset[str]) -> None:
+    def __init__(self, node: Node, functions: frozenset[str], jobs: FilePath | None) -> None:
         self.node = node
-        self.executors = executors
+        self.executors = EXECUTORS | functions
+        self.functions = FUNCTIONS | functions
+        self.jobs = jobs
         self.job_ids: dict[str, Path] = {}
         self.job_names: dict[str, Path] = {}
 
@@ -287,9 +297,9 @@ class _Checker:
                 of_name, message, remedy = problem
                 path: Path = ("parameters", name) if of_name else ("parameters", name, "default")
                 self.node.report("DP325", path, message, remedy, key=of_name)
-        if model.on_failure is not None and model.on_failure.function not in self.executors:
+        if model.on_failure is not None and model.on_failure.function not in self.functions:
             name = model.on_failure.function
-            remedy = f"{nearest(name, self.executors)} Others are registered in gcp.executors.functions"
+            remedy = f"{nearest(name, self.functions)} Others are registered in gcp.executors.functions"
             self.node.report("DP311", ("on_failure", "function"), f"unknown function {shown(name)}", remedy)
         if model.engine == "cloud_workflows":
             for path, _, node in self.node.walk():
@@ -332,9 +342,18 @@ class _Checker:
             retries=Repeat(**step.retries.model_dump()) if step.retries else None,
             call_retry=Repeat(**step.call_retry.model_dump()) if step.call_retry else None,
             pool=step.pool,
+            run=step.run,
+            job_file=self._job_file(step, executor),
             position=position(node.offset),
             positions={key: position(value.offset) for key, (_, value) in node.entries.items()},
         )
+
+    def _job_file(self, step: StepFile, executor: str) -> JobFile | None:
+        """The step's job parameter file, for an executor that can do without its function."""
+        known = REGISTRY.get(executor)
+        if self.jobs is None or step.type != "async" or known is None or not known.operator:
+            return None
+        return read_job_file(self.jobs, executor, step.job_name)
 
 
 def _options(model: DefinitionFile) -> Options:

@@ -58,6 +58,55 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "a bucket's name",
         "use 3 to 222 lower-case letters, digits, '.', '_' and '-', a letter or digit first and last",
     ),
+    r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$": (
+        "a GUID",
+        "write it in lower case with its hyphens, such as 00000000-0000-4000-8000-000000000000",
+    ),
+    r"^[a-z][a-z0-9]{1,9}$": ("a prefix", "use 2 to 10 lower-case letters and digits, a letter first"),
+    r"^[a-z]+[0-9]?$": ("an Azure location", "write its name, such as westeurope"),
+    r"^[a-z0-9](-?[a-z0-9]){2,62}$": (
+        "a filesystem's name",
+        "use 3 to 63 lower-case letters, digits and single hyphens, a letter or digit first and last",
+    ),
+    r"^[a-z0-9]{3,24}$": ("a storage account's name", "use 3 to 24 lower-case letters and digits"),
+    r"^[A-Za-z][A-Za-z0-9-]{0,126}$": (
+        "the name of a vault's secret",
+        "use at most 127 letters, digits and hyphens, a letter first",
+    ),
+    r"^https://[^\s]+$": ("an address", "write one that begins with https://"),
+    r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ("an e-mail address", "write one such as oncall@example.com"),
+    r"^projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/global/networks/[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$": (
+        "the link of a network",
+        "write projects/<host>/global/networks/<name>",
+    ),
+    r"^projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/regions/[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"/subnetworks/[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$": (
+        "the link of a subnet",
+        "write projects/<host>/regions/<region>/subnetworks/<name>",
+    ),
+    r"^projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/regions/[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"/networkAttachments/[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$": (
+        "the link of a network attachment",
+        "write projects/<project>/regions/<region>/networkAttachments/<name>",
+    ),
+    r"^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$": (
+        "a network tag",
+        "use 1 to 63 lower-case letters, digits and hyphens, a letter first and no hyphen last",
+    ),
+    r"^[0-9]{1,5}(-[0-9]{1,5})?$": ("a port", 'write "5432", or "8000-8999" for a range of ports'),
+    r"^[a-z_][a-z0-9_-]{0,62}$": (
+        "the name of a database or a user",
+        "use at most 63 lower-case letters, digits, '_' and '-', a letter or '_' first",
+    ),
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": ("a time of day", 'write hours and minutes, such as "02:00"'),
+    r"^[a-z]+(-[a-z]+[0-9]{1,2})?$": ("a location", "write a region such as europe-west1, or eu, us or asia"),
+    r"^[A-Za-z0-9_]{1,40}$": ("a character set", "write it as PostgreSQL does, such as UTF8"),
+    r"^[A-Za-z0-9_.@-]{1,40}$": ("a collation", "write it as PostgreSQL does, such as en_US.UTF8"),
+    r"^[a-z][a-z0-9_.]{0,62}$": ("a setting of PostgreSQL", "write its name, such as log_min_duration_statement"),
+    r"^db-(f1-micro|g1-small|custom-[0-9]{1,3}-[0-9]{1,6}|perf-optimized-[A-Z0-9]+-[0-9]{1,3})$": (
+        "a machine of Cloud SQL",
+        "write db-custom-<vCPU>-<MB>, such as db-custom-2-7680, or db-perf-optimized-N-<vCPU>",
+    ),
 }
 """Pattern → what it is, how to write it."""
 

@@ -80,7 +80,7 @@ def load_folder(
     if not definitions and not diagnostics:
         remedy = "put a definition (.json) into it, or leave pipelines out of the stack"
         tell("DP302", f"the pipelines folder {shown(directory)} holds no definition", remedy)
-    loaded = _definitions(root, definitions, given.functions, diagnostics)
+    loaded = _definitions(root, definitions, given.functions, folder / JOBS, diagnostics)
     names = {path.stem for path in definitions}
     diagnostics.extend(check_across(loaded, names, given).items)
     for path in jobs:
@@ -145,12 +145,12 @@ def _inside(path: Path, home: Path) -> bool:
 
 
 def _definitions(
-    root: Path, paths: list[Path], functions: Collection[str], diagnostics: Diagnostics
+    root: Path, paths: list[Path], functions: Collection[str], jobs: Path, diagnostics: Diagnostics
 ) -> list[Definition]:
     loaded: list[Definition] = []
     seen: dict[str, Path] = {}
     for path in paths:
-        definition, found = load_definition(path, root=root, functions=functions)
+        definition, found = load_definition(path, root=root, functions=functions, jobs=jobs)
         diagnostics.extend(found.items)
         first = seen.setdefault(path.stem.lower(), path)
         if first is not path:

@@ -180,6 +180,8 @@ WorkflowsName = Annotated[
     WithJsonSchema({"anyOf": [{"type": "null"}, {"type": "string", "maxLength": MAX_JOB_NAME}]}),
 ]
 StepType = Literal["async", "sync", "workflows"]
+ChosenRunner = Literal["http", "operators"]
+"""What a person may choose for a step's job; see `dataplatform.config.executors`."""
 
 
 class _FileModel(BaseModel):
@@ -241,6 +243,12 @@ class StepFile(_FileModel):
     pool: Pool | None = Field(
         None, alias="POOL", description="Airflow pool that the step takes a slot of; Composer definitions only."
     )
+    run: ChosenRunner | None = Field(
+        None,
+        alias="RUN",
+        description="How Airflow runs the job: over HTTP by the executor's function, or with an operator of Airflow's "
+        "providers. The definition's run where left out.",
+    )
 
 
 class ThreadFile(_FileModel):
@@ -273,6 +281,24 @@ class DefinitionFile(_FileModel):
         {}, description="Values a run may be given, by name; $parameter:name stands for one in STEP_PROPERTIES."
     )
     on_failure: OnFailureFile | None = Field(None, description="Who is told of a failed run.")
+    run: ChosenRunner | None = Field(
+        None,
+        description="How Airflow runs the jobs of the steps that do not say it themselves; the stack's "
+        "gcp.executors.run where left out.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFile:
+    """A job parameter file that was read."""
+
+    file: str
+    values: Mapping[str, Any]
+    """Its keys and JSON data."""
+    positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
+    """Key → where its value stands."""
+    broken: bool = False
+    """Whether the file is not to be read; its own diagnostics say why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +323,9 @@ class StepDef:
     retries: Repeat | None = None
     call_retry: Repeat | None = None
     pool: str | None = None
+    run: ChosenRunner | None = None
+    job_file: JobFile | None = None
+    """Its job parameter file, where there is one that can be read."""
     position: Position = field(default=Position(""), compare=False)
     """Where the step's object begins."""
     positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
@@ -348,6 +377,8 @@ class Definition:
     sha256: str
     """Of the file's bytes, in hex."""
     options: Options = field(default_factory=Options)
+    run: ChosenRunner | None = None
+    """How Airflow runs the jobs of steps that do not say it themselves."""
     positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
     """Top-level key → where its value stands, for the keys the file has."""
 

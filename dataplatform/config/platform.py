@@ -2,7 +2,7 @@
 
 The models are the specification: strict, frozen, with every default here and nowhere else. They hold no secret; a
 secret is declared here by name and its value stays in the stack's secure configuration. The parts are in
-`dataplatform.config.gcp`.
+`dataplatform.config.gcp` and `dataplatform.config.azure`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,32 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dataplatform.config.azure.identities import Identity
+from dataplatform.config.azure.key_vault import KeyVault
+from dataplatform.config.azure.lake import AzureLake
+from dataplatform.config.azure.monitoring import AzureMonitoring
+from dataplatform.config.gcp.cloud_sql import CloudSql
 from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.gcp.data_fusion import DataFusion
 from dataplatform.config.gcp.executors import Executors
 from dataplatform.config.gcp.kms import Kms
 from dataplatform.config.gcp.lake import Lake
+from dataplatform.config.gcp.network import Network
 from dataplatform.config.gcp.secrets import Secret
 from dataplatform.config.gcp.workflows import Workflows
 from dataplatform.config.model import Model
-from dataplatform.config.types import EnvironmentName, GcpProjectId, GcpRegion, LabelKey, LabelValue, SecretName
+from dataplatform.config.types import (
+    AzureLocation,
+    AzurePrefix,
+    EnvironmentName,
+    GcpProjectId,
+    GcpRegion,
+    LabelKey,
+    LabelValue,
+    Name,
+    SecretName,
+    Uuid,
+)
 
 
 class Gcp(Model):
@@ -28,12 +45,30 @@ class Gcp(Model):
     project: GcpProjectId
     region: GcpRegion
     kms: Kms = Kms()
+    network: Network | None = None
+    """The network of what is private; services use their own, or what they name, where left out."""
     lake: Lake | None = None
     secrets: dict[SecretName, Secret] = {}
     data_fusion: DataFusion | None = None
     composer: Composer | None = None
     workflows: Workflows | None = None
+    cloud_sql: dict[Name, CloudSql] = {}
+    """Cloud SQL instances for PostgreSQL, by name."""
     executors: Executors = Executors()
+
+
+class Azure(Model):
+    """What the stack has on Azure, in one resource group. A part that is left out is not created."""
+
+    subscription: Uuid
+    tenant: Uuid
+    location: AzureLocation
+    prefix: AzurePrefix
+    """What every name begins with. Some are global: take something that is the company's own."""
+    identities: dict[Name, Identity] = {}
+    lake: AzureLake | None = None
+    key_vault: KeyVault | None = None
+    monitoring: AzureMonitoring | None = None
 
 
 class Pipelines(Model):
@@ -53,4 +88,5 @@ class Platform(Model):
     protect: bool
     """Whether what holds data may be deleted or replaced: every stack says which it wants."""
     gcp: Gcp | None = None
+    azure: Azure | None = None
     pipelines: Pipelines | None = None

@@ -14,14 +14,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dataplatform.config.executors import REGISTRY
 from dataplatform.config.options import read_as
-from dataplatform.config.pipeline import Definition
+from dataplatform.config.pipeline import Definition, StepDef
 from dataplatform.config.platform import Platform
 from dataplatform.config.text import dotted, shown
 from dataplatform.diagnostics import Position, nearest
 
-KINDS = ("bucket", "composer", "datafusion", "parameter", "secret", "stack")
+KINDS = ("bucket", "composer", "datafusion", "parameter", "run", "secret", "stack")
 """What a reference may be to."""
+
+RUN_VALUES = ("end_date", "id", "start_date")
+"""What `$run:` may name, for jobs that a service runs. An executor gets these with its call."""
 
 Path = tuple[str | int, ...]
 
@@ -66,21 +70,30 @@ class Resolved:
 
     value: Any = None
     parameters: list[tuple[Path, str]] = field(default_factory=list)
-    """Where the value of a parameter of the run belongs, and which. The data has the reference there."""
+    """Where a value of the run belongs, and which: a parameter's name, or `run:` and one of RUN_VALUES. The data has
+    the reference there."""
     problems: list[Problem] = field(default_factory=list)
 
 
-def resolve(value: Any, context: Mapping[str, str], parameters: Collection[str] = ()) -> Resolved:
+def resolve(value: Any, context: Mapping[str, str], parameters: Collection[str] = (), *, run: bool = False) -> Resolved:
     """Put what they stand for in place of all references in JSON data; keys are left alone.
 
     Args:
         value: The data.
         context: `kind:name` → what it stands for.
         parameters: Names of the pipeline's own parameters, which go before the stack's.
+        run: Whether `$run:` may stand in the data.
     """
     found = Resolved()
+    context = {**context, **{f"run:{name}": "" for name in RUN_VALUES}} if run else context
     found.value = _resolve(value, (), context, parameters, found)
     return found
+
+
+def is_service(step: StepDef) -> bool:
+    """Whether a service runs the step's job itself: there is no function that could be called."""
+    executor = REGISTRY.get(step.executor) if step.type == "async" else None
+    return executor is not None and not executor.function
 
 
 def problems_of(definition: Definition, context: Mapping[str, str]) -> list[tuple[Position, Problem]]:
@@ -90,7 +103,7 @@ def problems_of(definition: Definition, context: Mapping[str, str]) -> list[tupl
     found = [
         (step.position_of("STEP_PROPERTIES"), replace(problem, path=f"STEP_PROPERTIES.{problem.path}"))
         for step in definition.steps()
-        for problem in resolve(step.step_properties, context, names).problems
+        for problem in resolve(step.step_properties, context, names, run=is_service(step)).problems
     ]
     for parameter in parameters:
         text = context.get(f"parameter:{parameter.name}")
@@ -115,15 +128,19 @@ def _resolve(value: Any, path: Path, context: Mapping[str, str], parameters: Col
     if alone is not None and not alone[1] and alone[2] == "parameter" and alone[3] in parameters:
         found.parameters.append((path, alone[3]))
         return value
+    if alone is not None and not alone[1] and alone[2] == "run" and f"run:{alone[3]}" in context:
+        found.parameters.append((path, f"run:{alone[3]}"))
+        return value
 
     def put(match: re.Match[str]) -> str:
         escaped, kind, name = match.groups()
         if escaped:
             return match[0][1:]
         known = context.get(f"{kind}:{name}")
-        if kind == "parameter" and name in parameters:
-            message = f"the parameter {shown(name)} stands inside of a longer text"
-            remedy = f'let "$parameter:{name}" be the whole value: it is known only when a run begins'
+        if (kind == "parameter" and name in parameters) or (kind == "run" and known is not None):
+            what = f"the parameter {shown(name)}" if kind == "parameter" else f"the run's {name}"
+            message = f"{what} stands inside of a longer text"
+            remedy = f'let "${kind}:{name}" be the whole value: it is known only when a run begins'
             found.problems.append(Problem(dotted(path), message, remedy))
         elif known is None:
             found.problems.append(_unknown(kind, name, path, context, parameters))
@@ -137,6 +154,10 @@ def _unknown(kind: str, name: str, path: Path, context: Mapping[str, str], param
     if kind not in KINDS:
         remedy = f"{nearest(kind[:100], KINDS)} For the text itself write $${kind}:{name}"
         return Problem(where, f"there is no reference of the kind {shown(kind)}", remedy)
+    if kind == "run" and not any(key.startswith("run:") for key in context):
+        message = f"$run:{name} stands in what a function gets, which has no place for it"
+        remedy = "take it out: the function gets the run's dates as query_variables and its id as execution_id"
+        return Problem(where, message, remedy)
     known = {key.partition(":")[2] for key in context if key.startswith(f"{kind}:")}
     known |= set(parameters) if kind == "parameter" else set()
     remedy = nearest(name[:100], known) if known else f"the stack has nothing of the kind {kind}"

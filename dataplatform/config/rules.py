@@ -17,7 +17,10 @@ from dataplatform.config.gcp.lake import Zone
 from dataplatform.config.plaintext import REMEDY, plain_secret
 from dataplatform.config.platform import Gcp, Platform
 from dataplatform.config.regions import MULTI_REGIONS, REGIONS, bucket_location_exists
+from dataplatform.config.rules_azure import azure_rules
+from dataplatform.config.rules_cloud_sql import cloud_sql_rules
 from dataplatform.config.rules_composer import composer_rules
+from dataplatform.config.rules_network import network_rules
 from dataplatform.config.stepproperties import PLACEHOLDER
 from dataplatform.config.text import dotted, shown
 from dataplatform.diagnostics import nearest
@@ -30,14 +33,33 @@ _COLDER: Final = ("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
 def check_platform(platform: Platform, findings: Findings) -> None:
     """Run every rule over a stack."""
     gcp = platform.gcp
-    if gcp is None:
+    if gcp is None and platform.azure is None:
         findings.tell(
-            "DP218", (), "the stack has no cloud: its up would delete all it had", "add gcp", needs=(("gcp",),)
+            "DP218",
+            (),
+            "the stack has no cloud: its up would delete all it had",
+            "add gcp, azure or both",
+            needs=(("gcp",), ("azure",)),
         )
+        return
+    if platform.azure is not None:
+        azure_rules(platform.azure, findings)
+    if gcp is None:
+        if platform.pipelines is not None:
+            findings.tell(
+                "DP216",
+                ("pipelines",),
+                "the stack has pipelines, and nothing on Google Cloud to run them",
+                "add gcp with composer or workflows, or take pipelines out",
+                needs=(("gcp",),),
+                key=True,
+            )
         return
     for rule in (_regions, _kms, _lake, _secrets, _data_fusion):
         rule(gcp, findings)
     composer_rules(gcp, findings)
+    network_rules(gcp, findings)
+    cloud_sql_rules(gcp, findings)
     _labels(platform, findings)
     if platform.pipelines is not None and gcp.composer is None and gcp.workflows is None:
         findings.tell(

@@ -8,6 +8,7 @@ it declares. No diagnostic shows a value of `config` outside of the platform.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -31,6 +32,8 @@ PULUMI_KEYS: Final[frozenset[str]] = frozenset(
 )
 """Top-level keys of a stack file (Pulumi 3.259, `workspace.ProjectStack`)."""
 
+SECRETS: Final[tuple[Path, ...]] = (("gcp", "secrets"), ("azure", "key_vault", "secrets"))
+"""Where the platform declares secrets; those with another `source` than `config` have no value in the file."""
 PROVIDERS: Final[frozenset[str]] = frozenset({"azure-native", "azuread", "databricks", "gcp", "pulumi"})
 """Namespaces of configuration that the program's providers and the engine read."""
 
@@ -151,17 +154,28 @@ def _no_platform(node: Node, config: Node) -> None:
             key == "platform" or "'" + PLATFORM_KEY + "'" in nearest(key[:100], [PLATFORM_KEY])
         ):
             return  # _config_keys tells the misspelt key
-    remedy = f"write '{PLATFORM_KEY}:' below config, with environment, protect and gcp in it"
+    remedy = f"write '{PLATFORM_KEY}:' below config, with environment, protect and a cloud in it"
     node.report("DP204", ("config",), f"the key '{PLATFORM_KEY}' is missing", remedy, key=True)
 
 
-def _declared(node: Node) -> list[str]:
-    """Names under gcp.secrets, whether or not the rest of the platform is right."""
-    secrets = node.at((*AT, "gcp", "secrets"))
-    return list(secrets.entries) if secrets is not None and secrets.kind == "mapping" else []
+def _declared(node: Node) -> dict[str, Path]:
+    """Names of the secrets whose values the file holds, and where each is declared.
+
+    They are told whether or not the rest of the platform is right.
+    """
+    found: dict[str, Path] = {}
+    for path in SECRETS:
+        secrets = node.at((*AT, *path))
+        if secrets is None or secrets.kind != "mapping":
+            continue
+        for name, (_, secret) in secrets.entries.items():
+            source = secret.entries.get("source") if secret.kind == "mapping" else None
+            if source is None or source[1].scalar == "config":
+                found.setdefault(name, (*path, name))
+    return found
 
 
-def _config_keys(node: Node, config: Node, declared: list[str], stack: str) -> None:
+def _config_keys(node: Node, config: Node, declared: Mapping[str, Path], stack: str) -> None:
     for key, (offset, value) in config.entries.items():
         if key == PLATFORM_KEY or value.flawed:
             continue
@@ -184,14 +198,16 @@ def _config_keys(node: Node, config: Node, declared: list[str], stack: str) -> N
             node.document.report("DP208", offset, message, remedy, path=path)
         else:
             _plain_provider_secret(node, plain[2], value, path, stack, key)
-    for name in declared:
+    for name, declared_at in declared.items():
         if f"{NAMESPACE}:{name}" not in config.entries and name != "platform":
             remedy = f"run: pulumi config set --secret {NAMESPACE}:{shown(name)[1:-1]} --stack {stack}"
             message = f"the secret {shown(name)} has no value in this stack"
-            node.report("DP206", (*AT, "gcp", "secrets", name), message, remedy, key=True)
+            node.report("DP206", (*AT, *declared_at), message, remedy, key=True)
 
 
-def _own_key(node: Node, name: str, offset: int, value: Node, declared: list[str], path: Path, stack: str) -> None:
+def _own_key(
+    node: Node, name: str, offset: int, value: Node, declared: Mapping[str, Path], path: Path, stack: str
+) -> None:
     if name not in declared:
         if name.lower() == "platform" or "did you mean" in nearest(name[:100], ["platform"]):
             remedy = f"did you mean '{PLATFORM_KEY}'?"
@@ -256,6 +272,11 @@ _STAND_INS: Final[dict[Path, Any]] = {
     ("protect",): False,
     ("gcp", "project"): "unknown-project",
     ("gcp", "region"): "europe-west1",
+    ("azure", "subscription"): "00000000-0000-0000-0000-000000000000",
+    ("azure", "tenant"): "00000000-0000-0000-0000-000000000000",
+    ("azure", "location"): "westeurope",
+    ("azure", "prefix"): "unknown",
+    ("azure", "key_vault", "purge_protection"): False,
 }
 """Values for required keys that are missing or wrong, so that the rest can be checked. Nothing is told about them."""
 

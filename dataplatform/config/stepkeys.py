@@ -5,9 +5,10 @@ Checked on the tree, so that one wrong step does not hide the others' mistakes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from dataplatform.config.document import Node, Path
+from dataplatform.config.executors import REGISTRY
 from dataplatform.config.pipeline import StepFile
 from dataplatform.config.text import shown
 from dataplatform.diagnostics import nearest
@@ -25,12 +26,12 @@ _FOREIGN: dict[str, dict[str, tuple[str, str]]] = {
     },
     "sync": {
         **dict.fromkeys(
-            _POLLING, ("has no meaning for TYPE sync, which is one call", "take it out, or use TYPE async")
+            (*_POLLING, "RUN"), ("has no meaning for TYPE sync, which is one call", "take it out, or use TYPE async")
         ),
         "workflows_name": ("belongs to TYPE workflows", "take it out, or write TYPE workflows"),
     },
     "workflows": dict.fromkeys(
-        (*_EXECUTOR_KEYS, "CALL_RETRY"),
+        (*_EXECUTOR_KEYS, "CALL_RETRY", "RUN"),
         (
             "has no meaning for TYPE workflows, which calls no executor",
             "take it out, and name the pipeline in workflows_name",
@@ -67,11 +68,38 @@ def check_step(root: Node, step: Node, path: Path, executors: Collection[str]) -
         example = "FUNCTION_NAME" if kind == "sync" else "FUNCTION_ID_NAME"
         remedy = f"add {example} (or COMPOSER_STEP), such as dataform-tag-executor"
         root.report("DP321", path, "the step names no executor", remedy)
+    _check_run(root, step, path, kind, starting)
     for key in _STARTING:
         value = step.child(key)
         empty = value is not None and value.kind == "scalar" and value.scalar in (None, "") and not value.flawed
         if value is not None and empty and (value.scalar is None or not starting):
             root.report("DP321", (*path, key), f"{key} names no executor", "name one, or leave the key out")
+
+
+def _check_run(root: Node, step: Node, path: Path, kind: str, starting: Sequence[tuple[str, str]]) -> None:
+    """Whether the executor can be run as the step's TYPE and RUN ask."""
+    if not starting:
+        return
+    key, name = starting[0]
+    executor = REGISTRY.get(name)
+    service = executor is not None and not executor.function
+    node = step.child("RUN")
+    chosen = node.scalar if node is not None else None
+    if service and kind == "sync":
+        message = f"{name} starts a job that is then asked after, and TYPE sync is one call"
+        root.report("DP329", (*path, key), message, "write TYPE async and name it in FUNCTION_ID_NAME")
+    elif service and chosen == "http":
+        message = f"there is no function {shown(name)} that could be called"
+        root.report("DP329", (*path, "RUN"), message, "take RUN out: the engine runs the service's job itself")
+    elif chosen == "operators" and not (executor is not None and executor.operator):
+        able = ", ".join(sorted(name for name, known in REGISTRY.items() if known.operator))
+        message = f"no operator of Airflow's providers does what {shown(name)} does"
+        root.report("DP329", (*path, "RUN"), message, f"write RUN: http, or name one of {able}")
+    status = step.child("FUNCTION_STATUS_NAME")
+    asks = status.scalar if status is not None else None
+    if service and isinstance(asks, str) and asks not in ("", name):
+        message = f"{name} is asked itself how its job is, and FUNCTION_STATUS_NAME is {shown(asks)}"
+        root.report("DP314", (*path, "FUNCTION_STATUS_NAME"), message, "take it out")
 
 
 def _misspelt(step: Node) -> bool:

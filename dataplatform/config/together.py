@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataplatform.config.loader import load_document
-from dataplatform.config.pipeline import Definition, StepDef
+from dataplatform.config.pipeline import ChosenRunner, Definition, StepDef
 from dataplatform.config.references import problems_of
+from dataplatform.config.runners import problems_of_engines, problems_of_runs
 from dataplatform.config.text import shown
 from dataplatform.diagnostics import Diagnostics, Position, nearest
 
@@ -25,6 +26,8 @@ class Given:
     """Whether something starts runs when they are due."""
     references: frozenset[tuple[str, str]] = frozenset()
     """`kind:name` and what it stands for."""
+    run: ChosenRunner = "http"
+    """How Airflow runs jobs where neither step nor definition says it."""
 
 
 def check_across(definitions: Sequence[Definition], names: Collection[str], given: Given) -> Diagnostics:
@@ -53,7 +56,8 @@ def check_across(definitions: Sequence[Definition], names: Collection[str], give
             message = "the stack runs pipelines on Cloud Workflows only, which keeps no schedules"
             remedy = "add gcp.composer to the stack, or take the schedule out and start runs from elsewhere"
             _add(diagnostics, "DP328", definition, place, message, remedy)
-        for place, problem in problems_of(definition, context):
+        found = [*problems_of(definition, context), *problems_of_runs(definition, given.run, context)]
+        for place, problem in [*found, *problems_of_engines(definition)]:
             _add(diagnostics, problem.code, definition, place, problem.message, problem.remedy, problem.path)
     return diagnostics
 

@@ -76,3 +76,12 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,254}$")]
 """Name of a Secret Manager secret, and of the stack's secure configuration key that holds its value."""
+
+AzurePrefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,9}$")]
+"""What the names of a company's resources on Azure begin with: 2 to 10 characters, because a storage account has 24."""
+
+AzureLocation = Annotated[str, StringConstraints(pattern=r"^[a-z]+[0-9]?$")]
+"""An Azure region by its name, `westeurope`; that it exists is checked against the list in `config.azure.locations`."""
+
+Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+"""A GUID as Azure writes it: lower case, with hyphens."""

@@ -7,15 +7,17 @@ table here. A test holds the table against the models, so that no key is without
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import json
+import pkgutil
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from dataplatform.config import options, pipeline, platform
+from dataplatform.config import azure, gcp, options, pipeline, platform
 from dataplatform.config.schema import definition_schema, stack_schema
 
 Kind = Literal["stack", "definition"]
@@ -30,6 +32,28 @@ DESCRIPTIONS: Final = MappingProxyType(
         "secretsprovider": "Pulumi's: what encrypts the stack's secrets, such as gcpkms://… or passphrase.",
         "config.data-platform:platform": "The stack: what it has and how it is sized.",
         "config.secure": "The encrypted value, written by `pulumi config set --secret`.",
+        "Azure.subscription": "Id of the subscription; nothing is deployed to another one.",
+        "Azure.tenant": "Id of the Entra tenant.",
+        "Azure.location": "Region of everything that has one, such as westeurope.",
+        "Azure.identities": "Managed identities that workloads run as, by name.",
+        "Azure.lake": "The lake; none where left out.",
+        "Azure.key_vault": "The key vault; none where left out.",
+        "Azure.monitoring": "Logs and alerts; none where left out.",
+        "AzureLake.replication": "How the account is replicated.",
+        "AzureLake.filesystems": "The filesystems by name.",
+        "AzureLifecycleRule.age_days": "Days since a file was last changed.",
+        "AzureLifecycleRule.action": "Delete the file, or move it to a tier.",
+        "AzureMonitoring.retention_days": "Days that logs are kept.",
+        "FederatedCredential.audience": "Audience of the token.",
+        "Filesystem.lifecycle": "Rules for files of a certain age, by name.",
+        "Identity.federated_credentials": "Tokens of other issuers that the identity accepts, by name.",
+        "KeyVault.sku": "Premium keeps keys in hardware.",
+        "KeyVault.soft_delete_days": "Days that a deleted secret, and the deleted vault, can be restored.",
+        "KeyVault.public_network": "Whether the vault answers on its public address.",
+        "KeyVault.allowed_ips": "Addresses or ranges that may reach it; with any, all others are denied.",
+        "KeyVault.secrets": "The secrets by name: every one is declared here.",
+        "Platform.azure": "What the stack has on Azure.",
+        "VaultSecret.content_type": "What the value is, for a reader.",
         "Composer.name": "Part of the environment's name.",
         "Composer.image_version": "Composer generation and Airflow version, such as composer-3-airflow-2.11.1.",
         "Composer.size": "Size of the environment's managed parts.",
@@ -146,7 +170,12 @@ def _close(node: Any) -> None:
 def _documented() -> dict[tuple[str, str], str]:
     """Class and field → the text that stands below the field in the class."""
     found: dict[tuple[str, str], str] = {}
-    for module in (platform, pipeline, options):
+    parts = [
+        importlib.import_module(f"{cloud.__name__}.{part.name}")
+        for cloud in (azure, gcp)
+        for part in pkgutil.iter_modules(cloud.__path__)
+    ]
+    for module in (platform, pipeline, options, *parts):
         for item in ast.parse(inspect.getsource(module)).body:
             if not isinstance(item, ast.ClassDef) or not _is_model(getattr(module, item.name, None)):
                 continue

@@ -11,19 +11,21 @@ from pulumi_gcp import Provider
 
 from components.gcp.labels import Labels
 from components.gcp.services import ProjectServices, ProjectServicesArgs
+from infra.gcp.cloud_sql import cloud_sql
 from infra.gcp.composer import composer
 from infra.gcp.composition import Composition, GcpArgs
 from infra.gcp.dags import dags
 from infra.gcp.data_fusion import data_fusion
 from infra.gcp.keys import keys
 from infra.gcp.lake import lake
+from infra.gcp.network import network
 from infra.gcp.secrets import secrets
 from infra.gcp.workflows import workflows
 from infra.layout import key_users, required_apis
 
 __all__ = ["GcpArgs", "compose"]
 
-PARTS = (lake, composer, data_fusion, workflows, secrets, dags)
+PARTS = (network, lake, composer, workflows, data_fusion, secrets, cloud_sql, dags)
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from components.gcp.composer import Composer, ComposerArgs
-from infra.gcp.composition import INVOKER_ROLES, Composition
+from infra.gcp.composition import Composition
 from infra.layout import composer_apis
 
 
 def composer(c: Composition) -> None:
     """The environment, and the identity its DAGs run as."""
-    config = c.gcp.composer
-    if config is None:
+    if c.gcp.composer is None:
         return
+    config = c.network.resolved(c.gcp.composer)
     assert c.names.composer is not None
     made = Composer(
         "composer",
@@ -23,12 +23,14 @@ def composer(c: Composition) -> None:
             account_id=c.names.accounts["composer"],
             agent=c.services.agents["composer"],
             key=c.keys["composer"],
-            buckets=c.buckets,
-            executors_project=c.executors_project,
-            invoker_roles=INVOKER_ROLES,
+            rights=c.rights("composer"),
+            rights_need=c.enabled(c.rights("composer")),
+            made=c.grantable,
             labels=c.labels,
             protect=c.protect,
-            depends_on=c.needs("cloudresourcemanager", "composer", "iam", "storage", *composer_apis(config)),
+            depends_on=c.needs(
+                "cloudresourcemanager", "composer", "iam", "storage", *composer_apis(config), also=c.network.made
+            ),
         ),
         c.opts,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -12,12 +12,15 @@ from components.gcp.composer import Composer as ComposerEnvironment
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from components.gcp.services import ProjectServices
+from dataplatform.compile.access import Right
 from dataplatform.config.platform import Gcp, Platform
+from infra.access import own_instance
+from infra.gcp.network_outputs import NetworkOutputs
 from infra.naming import GcpNames
 from infra.pipelines import CompiledPipelines
 
-INVOKER_ROLES = ("roles/cloudfunctions.invoker", "roles/run.invoker")
-"""To call a step executor: of the first generation of Cloud Functions, and of the second, which are Cloud Run's."""
+_API_OF = {"dataset": "bigquery", "function": "cloudfunctions", "instance": "datafusion", "repository": "dataform"}
+"""The API that a grant on something of a kind calls; Cloud Run's for services and jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,10 @@ class Composition:
     identities: dict[str, pulumi.Output[str]] = field(default_factory=dict)
     """IAM members a stack file may refer to as `$<name>`."""
     composer: ComposerEnvironment | None = None
+    grantable: dict[str, pulumi.Resource] = field(default_factory=dict)
+    """What pipelines may need a right on and the stack makes, by its path (`On.path`): a grant on it waits for it."""
+    network: NetworkOutputs = field(default_factory=NetworkOutputs)
+    """What the network part made, or found; empty where the stack has none."""
 
     @property
     def gcp(self) -> Gcp:
@@ -66,16 +73,33 @@ class Composition:
         """Whether what holds data is protected."""
         return self.args.platform.protect
 
-    @property
-    def executors_project(self) -> str:
-        """Project of the step executors."""
-        return self.gcp.executors.project or self.gcp.project
+    def rights(self, identity: str) -> tuple[Right, ...]:
+        """What the pipelines need of an identity; those on the stack's own instance are the instance's to grant."""
+        own = own_instance(self.args.platform, self.gcp)
+        return tuple(right for right in self.args.pipelines.access.rights(identity) if right.on != own)
+
+    def operators(self) -> dict[str, pulumi.Input[str]]:
+        """The identities whose pipelines need a right on the stack's own Data Fusion instance."""
+        own = own_instance(self.args.platform, self.gcp)
+        found = self.args.pipelines.access
+        return {
+            name: member
+            for name, member in self.identities.items()
+            if any(right.on == own for right in found.rights(name))
+        }
+
+    def enabled(self, rights: Iterable[Right]) -> Sequence[pulumi.Resource]:
+        """The APIs that the grants of these rights call, as far as the stack enables them."""
+        wanted = {
+            _API_OF.get(right.on.kind, "run") for right in rights if right.on.kind in (*_API_OF, "service", "job")
+        }
+        return [self.services.apis[api] for api in sorted(wanted) if api in self.services.apis]
 
     @property
     def opts(self) -> pulumi.ResourceOptions:
         """Options of a component: the provider its children use."""
         return pulumi.ResourceOptions(providers={"gcp": self.provider})
 
-    def needs(self, *apis: str) -> Sequence[pulumi.Resource]:
-        """What a resource that calls these APIs depends on."""
-        return self.services.needs(*apis)
+    def needs(self, *apis: str, also: Sequence[pulumi.Resource] = ()) -> Sequence[pulumi.Resource]:
+        """What a resource that calls these APIs depends on, and what else it does."""
+        return [*self.services.needs(*apis), *also]

@@ -8,9 +8,9 @@ from infra.gcp.composition import Composition
 
 def data_fusion(c: Composition) -> None:
     """The instance, and the identity its clusters run as."""
-    config = c.gcp.data_fusion
-    if config is None:
+    if c.gcp.data_fusion is None:
         return
+    config = c.network.resolved(c.gcp.data_fusion)
     assert c.names.data_fusion is not None
     made = DataFusion(
         "data-fusion",
@@ -23,10 +23,12 @@ def data_fusion(c: Composition) -> None:
             agent=c.services.agents["datafusion"],
             key=c.keys["datafusion"],
             buckets=c.buckets,
-            operators=dict(c.identities),
+            operators=c.operators(),
             labels=c.labels,
             protect=c.protect,
-            depends_on=c.needs("cloudresourcemanager", "compute", "datafusion", "dataproc", "iam", "storage"),
+            depends_on=c.needs(
+                "cloudresourcemanager", "compute", "datafusion", "dataproc", "iam", "storage", also=c.network.made
+            ),
         ),
         c.opts,
     )

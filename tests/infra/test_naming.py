@@ -102,7 +102,7 @@ def test_every_name_that_is_registered_fits_its_limit(stack: str) -> None:
             name = str(resource.inputs[table[resource.type]["field"]])
             assert naming.problem(resource.type, name) is None, resource.urn
             seen.add(resource.type)
-    assert seen == {token for token in table if not token.startswith("_")}
+    assert seen >= set(LIMITS), "what every sample has; other parts have tests of their own"
 
 
 def test_the_generation_is_part_of_the_key_rings_name() -> None:

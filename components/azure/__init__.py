@@ -1,0 +1,1 @@
+"""Components for Azure, one logical entity a file."""

@@ -1,0 +1,134 @@
+"""Rules between the fields of a stack's part on Azure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dataplatform.config.azure.locations import LOCATIONS
+from dataplatform.config.document import Path
+from dataplatform.config.text import shown
+from dataplatform.diagnostics import nearest
+
+if TYPE_CHECKING:
+    from dataplatform.config.findings import Findings
+    from dataplatform.config.platform import Azure
+
+_OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CREDENTIALS = 20
+"""Federated credentials an identity may have."""
+
+
+def azure_rules(azure: Azure, findings: Findings) -> None:
+    """Run every rule over the part."""
+    if azure.location not in LOCATIONS:
+        hint = nearest(azure.location, LOCATIONS)
+        findings.tell("DP210", ("azure", "location"), f"there is no location {shown(azure.location)}", hint)
+    _principals(azure, findings)
+    _sources(azure, findings)
+    for part in ("lake", "key_vault"):
+        config = getattr(azure, part)
+        if config is not None:
+            _addresses(("azure", part), config.allowed_ips, config.public_network, findings)
+    for name, identity in azure.identities.items():
+        if len(identity.federated_credentials) > _CREDENTIALS:
+            findings.tell(
+                "DP125",
+                ("azure", "identities", name, "federated_credentials"),
+                f"an identity has at most {_CREDENTIALS} federated credentials, this one"
+                f" {len(identity.federated_credentials)}",
+                "make a second identity",
+            )
+    _vault(azure, findings)
+
+
+def _vault(azure: Azure, findings: Findings) -> None:
+    vault = azure.key_vault
+    if vault is None:
+        return
+    if vault.recover and vault.generation > 1:
+        findings.tell(
+            "DP250",
+            ("azure", "key_vault", "recover"),
+            "recover brings a deleted vault back, and generation makes a name of its own",
+            "take one of them out",
+        )
+    folded: dict[str, str] = {}
+    for name in vault.secrets:
+        if (other := folded.setdefault(name.lower(), name)) != name:
+            findings.tell(
+                "DP250",
+                ("azure", "key_vault", "secrets", name),
+                f"{shown(name)} and {shown(other)} are one secret: a vault's names know no case",
+                "take one of them out",
+                key=True,
+            )
+
+
+def _principals(azure: Azure, findings: Findings) -> None:
+    """Readers and writers: identities of the stack, or object ids."""
+    known = [f"${name}" for name in azure.identities]
+    for path, principals in _named(azure):
+        for index, principal in enumerate(principals):
+            if principal in known or _OBJECT_ID.fullmatch(principal):
+                continue
+            if principal.startswith("$"):
+                message = f"{shown(principal)} names no identity of this stack"
+                remedy = nearest(principal, known) if known else "declare it under azure.identities"
+            else:
+                message = f"{shown(principal)} is neither an identity of this stack nor an object id"
+                remedy = "write $<name> of azure.identities, or the object id of a principal in lower case"
+            findings.tell("DP218", (*path, index), message, remedy, needs=(("azure", "identities"),))
+
+
+def _named(azure: Azure) -> Iterable[tuple[Path, list[str]]]:
+    for name, filesystem in azure.lake.filesystems.items() if azure.lake else ():
+        yield ("azure", "lake", "filesystems", name, "readers"), filesystem.readers
+        yield ("azure", "lake", "filesystems", name, "writers"), filesystem.writers
+    for name, secret in azure.key_vault.secrets.items() if azure.key_vault else ():
+        yield ("azure", "key_vault", "secrets", name, "readers"), secret.readers
+
+
+def _sources(azure: Azure, findings: Findings) -> None:
+    """A secret whose value is the lake's needs a lake."""
+    for name, secret in azure.key_vault.secrets.items() if azure.key_vault else ():
+        if secret.source.startswith("lake_") and azure.lake is None:
+            findings.tell(
+                "DP218",
+                ("azure", "key_vault", "secrets", name, "source"),
+                f"the value of {shown(name)} is the lake's, and the stack has none",
+                "add azure.lake, or take the secret out",
+                needs=(("azure", "lake"),),
+            )
+
+
+def _addresses(at: Path, allowed: list[str], public: bool, findings: Findings) -> None:
+    """Azure's network rules take public IPv4 addresses and ranges, and only where there is a public endpoint."""
+    if allowed and not public:
+        findings.tell(
+            "DP250",
+            (*at, "allowed_ips"),
+            "there is no public endpoint that these addresses could reach",
+            "take allowed_ips out, or set public_network to true",
+            key=True,
+        )
+    for index, text in enumerate(allowed):
+        problem = _address_problem(text)
+        if problem:
+            findings.tell(
+                "DP251", (*at, "allowed_ips", index), f"{shown(text)} {problem}", "write a public address or range"
+            )
+
+
+def _address_problem(text: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(text, strict=True)
+    except ValueError:
+        return "is no IPv4 address or range"
+    if network.is_private:
+        return "is a private range, which Azure's network rules refuse"
+    if "/" in text and network.prefixlen in (31, 32):
+        return "is a range of one or two addresses, which Azure wants as single addresses"
+    return ""

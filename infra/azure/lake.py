@@ -1,0 +1,33 @@
+"""The lake of a stack."""
+
+from __future__ import annotations
+
+from components.azure.lake import Lake, LakeArgs
+from infra.azure.composition import Composition
+
+
+def lake(c: Composition) -> None:
+    """The account and its filesystems."""
+    config = c.azure.lake
+    if config is None:
+        return
+    assert c.names.lake is not None
+    made = Lake(
+        "azure-lake",
+        LakeArgs(
+            config=config,
+            subscription=c.azure.subscription,
+            resource_group=c.group,
+            location=c.azure.location,
+            account_name=c.names.lake,
+            principals=c.known_principals(
+                who for filesystem in config.filesystems.values() for who in (*filesystem.readers, *filesystem.writers)
+            ),
+            workspace_id=c.workspace_id,
+            tags=c.tags,
+            protect=c.protect,
+        ),
+        c.opts,
+    )
+    c.lake = made
+    c.outputs |= {"lake_account": made.account_name, "filesystems": dict(made.filesystems)}

@@ -1,0 +1,39 @@
+"""A stack on Azure alone with the real engine: up, no drift, down, and up again under the same names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.azure.stacks import AZURE
+from tests.tool.test_stack import Project
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path / "project")
+    file = made.root / "Pulumi.dev.yaml"
+    head = file.read_text().partition("    gcp:\n")[0]
+    file.write_text(head + AZURE)
+    return made
+
+
+def test_up_without_drift_and_down_and_up_again(project: Project) -> None:
+    status, out, err = project.dp("up", "dev", "--local")
+    assert status == 0, out + err
+    assert "azure_vault_uri = https://acmedata-dev-kv.vault.azure.net/" in out
+    status, out, err = project.dp("preview", "dev", "--local", "--exit-code")
+    assert status == 0, out + err
+    assert "acmedatadevlake" not in str(
+        [r["inputs"] for r in project.state()["resources"] if r["type"] == "azure-native:keyvault:Secret"]
+    )
+    status, out, err = project.dp("down", "dev", "--local")
+    assert status == 0, out + err
+    assert not project.cloud()
+    status, out, err = project.dp("up", "dev", "--local")
+    assert status == 0, out + err
+    status, out, err = project.dp("down", "dev", "--local")
+    assert status == 0, out + err
