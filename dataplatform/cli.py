@@ -191,7 +191,8 @@ def run(ctx: click.Context, pipeline: str, local: bool, engine: Engine | None, s
         traces = []
         for one in plans:
             for target in one.engines:
-                trace, file = run_plan(root, one, target, output.say)
+                others = pipelines.related(root, stack, one)
+                trace, file = run_plan(root, one, target, output.say, others=others)
                 traces.append((trace, file))
         written = page.write(root, stack)
         output.data = {"runs": [pipelines.as_dict(trace, file) for trace, file in traces], "page": str(written)}

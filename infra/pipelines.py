@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.gcp.generated import Generated
-from dataplatform.compile import airflow, workflows
+from dataplatform.compile import airflow
+from dataplatform.compile.access import Access, derive
 from dataplatform.compile.build import build_plan, target_for
+from dataplatform.compile.workflows_parts import render_all
 from dataplatform.config.check import LoadedStack
-from dataplatform.diagnostics import Diagnostics, InputError
+from dataplatform.diagnostics import Diagnostics, InputError, Position
+from infra.access import surroundings
 from infra.version import COMPILER
 
 
@@ -24,9 +27,9 @@ class CompiledPipelines:
     """Definition and DAG id."""
     workflows: tuple[Generated, ...] = ()
     workflow_ids: tuple[tuple[str, str], ...] = ()
-    """Definition and workflow id."""
-    workflows_call_workflows: bool = False
-    """Whether any workflow runs another one, for which its identity needs a right."""
+    """Definition and workflow id; a part of a large pipeline is `<definition>/part-<n>`."""
+    access: Access = Access()
+    """The rights that the pipelines need."""
 
 
 def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
@@ -37,7 +40,7 @@ def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
     target = target_for(loaded.platform)
     diagnostics = Diagnostics()
     dags, dag_ids, texts, ids = [], [], [], []
-    calls = False
+    plans, split = [], []
     for definition in sorted(loaded.definitions, key=lambda d: d.name):
         try:
             plan = build_plan(definition, target)
@@ -45,11 +48,16 @@ def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
                 dags.append(_generated(definition.name, airflow.render(plan), plan.source.file, plan.source.sha256))
                 dag_ids.append((definition.name, airflow.dag_id(plan)))
             if gcp.workflows is not None:
-                texts.append(_generated(definition.name, workflows.render(plan), plan.source.file, plan.source.sha256))
-                ids.append((definition.name, workflows.workflow_id(plan)))
-                calls = calls or any(step.kind == "workflows" for step in plan.steps())
+                rendered = render_all(plan)
+                for number, text in enumerate(rendered):
+                    name = f"{definition.name}/part-{number}" if number else definition.name
+                    texts.append(_generated(name, text.text, plan.source.file, plan.source.sha256))
+                    ids.append((name, text.workflow_id))
+                split += [plan.name] if len(rendered) > 1 else []
+            plans.append(plan)
         except InputError as error:
             diagnostics.extend(error.diagnostics.items)
+    diagnostics.extend(_one_id_twice(loaded, ids).items)
     if diagnostics:
         raise InputError(diagnostics)
     return CompiledPipelines(
@@ -57,8 +65,25 @@ def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
         dag_ids=tuple(dag_ids),
         workflows=tuple(texts),
         workflow_ids=tuple(ids),
-        workflows_call_workflows=calls,
+        access=derive(plans, surroundings(loaded.platform, gcp), split=split),
     )
+
+
+def _one_id_twice(loaded: LoadedStack, ids: list[tuple[str, str]]) -> Diagnostics:
+    """Two workflows of one id: of a pipeline that is called like a part of another."""
+    found, files = Diagnostics(), {definition.name: definition.file for definition in loaded.definitions}
+    owners: dict[str, str] = {}
+    for name, workflow_id in ids:
+        other = owners.setdefault(workflow_id, name)
+        if other != name:
+            pipeline = next(one for one in (name, other) if one in files)
+            found.add(
+                "DP306",
+                Position(files[pipeline]),
+                f"the workflow '{workflow_id}' would be both '{other}' and '{name}'",
+                "give the file another name",
+            )
+    return found
 
 
 def _generated(name: str, text: str, source: str, sha256: str) -> Generated:

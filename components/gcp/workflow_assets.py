@@ -12,9 +12,10 @@ import pulumi
 from pulumi_gcp import serviceaccount, workflows
 
 from components.gcp.generated import Generated
-from components.gcp.iam import grant_on_project
+from components.gcp.iam import grant_on_project, grant_rights
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
+from dataplatform.compile.access import Right
 from dataplatform.config.gcp.workflows import Workflows as WorkflowsConfig
 
 
@@ -30,12 +31,10 @@ class WorkflowAssetsArgs:
     workflows: Sequence[Generated]
     workflow_ids: Mapping[str, str]
     """Physical name of each workflow, by definition."""
-    executors_project: str
-    """Project of the step executors they call."""
-    invoker_roles: Sequence[str]
-    """Roles that calling them needs."""
-    calls_workflows: bool
-    """Whether any of them runs another workflow of the project."""
+    rights: Sequence[Right]
+    """What their steps need."""
+    made: Mapping[str, pulumi.Resource]
+    """What the stack makes of that which rights are on, by its path."""
     key: EncryptionKey
     labels: Labels
     depends_on: Sequence[pulumi.Resource]
@@ -64,24 +63,24 @@ class WorkflowAssets(pulumi.ComponentResource):
                 parent=self,
                 project=args.project,
                 member=account.member,
-                roles=(
-                    "roles/logging.logWriter",
-                    # Not narrower: a workflow has no policy of its own.
-                    *(("roles/workflows.invoker",) if args.calls_workflows else ()),
-                ),
+                roles=("roles/logging.logWriter",),
                 depends_on=args.depends_on,
             ),
-            *grant_on_project(
-                f"{name}-executors",
+            *grant_rights(
+                name,
                 parent=self,
-                project=args.executors_project,
+                project=args.project,
                 member=account.member,
-                roles=args.invoker_roles,
+                rights=args.rights,
                 depends_on=args.depends_on,
+                made=args.made,
             ),
         ]
-        self.workflow_ids = {
-            text.name: workflows.Workflow(
+        made: dict[str, workflows.Workflow] = {}
+        # The parts of a large pipeline come before the workflow that runs them: none of its runs finds an older part.
+        for text in sorted(args.workflows, key=lambda w: ("/" not in w.name, w.name)):
+            parts = [part for key, part in made.items() if key.startswith(f"{text.name}/")]
+            made[text.name] = workflows.Workflow(
                 f"{name}-{text.name}",
                 project=args.project,
                 region=args.region,
@@ -96,10 +95,9 @@ class WorkflowAssets(pulumi.ComponentResource):
                 # compiled again at any time.
                 deletion_protection=False,
                 labels=args.labels.as_dict(),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.key.grants, *grants]),
-            ).id
-            for text in sorted(args.workflows, key=lambda w: w.name)
-        }
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.key.grants, *grants, *parts]),
+            )
+        self.workflow_ids = {key: workflow.id for key, workflow in sorted(made.items())}
         self.member = account.member
         self.register_outputs({"workflow_ids": dict(self.workflow_ids), "member": self.member})
 

@@ -13,10 +13,11 @@ A schedule is written as a `CronTriggerTimetable`, for a bare cron string means 
 
 Before it forks to parse a file, the DAG processor imports the `airflow.…` modules that the file imports at its top
 level (not in a `try`). What this DAG and the runtime need of Airflow it has loaded already, so no line is there for it;
-an operator of a provider would need one of its own, for else every parse imports the provider anew (1 s each).
+an operator of a provider has one of its own, for else every parse imports the provider anew (1 s each).
 
-Deliberately absent: retries of tasks. The operator repeats its calls, and the whole job where the step has RETRIES: so
-the pauses are the same on both engines, and a job that may be running is not started twice.
+Over HTTP a task has no retries: the operator repeats its calls, and the whole job where the step has RETRIES. So the
+pauses are the same on both engines, and a job that may be running is not started twice. A task that an operator of a
+provider runs has Airflow's retries in their place; what may not be repeated fails for good.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dataplatform.compile.names import Unique, ascii_words, stable_id
+from dataplatform.compile.operators import Task, task_for
 from dataplatform.compile.plan import Level, Plan, Retry, Step
 from dataplatform.compile.python_text import literal, string
 from dataplatform.config.text import shown
@@ -127,14 +129,21 @@ def _header(plan: Plan) -> str:
 
 def _imports(plan: Plan) -> str:
     operators = ["EmptyOperator"]
-    kinds = {step.kind for step in plan.steps()}
-    if kinds != {"workflows"}:
+    kinds = {step.kind for step in plan.steps() if step.operation is None}
+    if kinds - {"workflows"}:
         operators.append("ExecutorStepOperator")
+    tasks = [task_for(step, step.operation, plan.target) for step in plan.steps() if step.operation is not None]
+    providers = sorted({task.provider for task in tasks})
+    services = sorted({(task.module, task.operator) for task in tasks})
     runtime = [f"from dataplatform_runtime.operators import {', '.join(operators)}"]
     if plan.on_failure:
         runtime.insert(0, "from dataplatform_runtime.notify import NotifyFailure")
     if "workflows" in kinds:
         runtime.append("from dataplatform_runtime.pipelines import PipelineStepOperator")
+    runtime.extend(f"from {module} import {operator}" for module, operator in services)
+    runtime.sort()
+    # Not in the runtime alone: the DAG processor imports beforehand what a DAG's own file imports.
+    runtime[:0] = [*(f"import {module}" for module in providers), *([""] if providers else [])]
     return _IMPORTS.format(
         three="DAG, CronTriggerTimetable, Param, TaskGroup" if plan.schedule else "DAG, Param, TaskGroup",
         timetable="    from airflow.timetables.trigger import CronTriggerTimetable\n" if plan.schedule else "",
@@ -143,12 +152,26 @@ def _imports(plan: Plan) -> str:
 
 
 def _task_seconds(step: Step) -> int:
-    """The longest a task may take: the repetitions of the start call and of a poll may outlast the step's timeout."""
+    """The longest a task may take: the repetitions of the start call and of a poll may outlast the step's timeout.
+
+    Of a task that an operator of a provider runs, it is one try.
+    """
+    if step.operation is not None:
+        return step.timeout
     call = (step.retry.max_retries + 1) * LAST_CALL_SECONDS + _delays(step.retry)
     once = step.timeout + 2 * call
     if step.job_retry is None:
         return once + TASK_MARGIN_SECONDS
     return (step.job_retry.max_retries + 1) * once + _delays(step.job_retry) + TASK_MARGIN_SECONDS
+
+
+def _all_tries(step: Step) -> int:
+    """The longest that a task's tries take together. Airflow adds up to the whole of a pause to it, by chance."""
+    if step.operation is None:
+        return _task_seconds(step)
+    again = step.job_retry
+    tries, pauses = (1, 0) if again is None else (again.max_retries + 1, 2 * _delays(again))
+    return tries * (step.timeout + TASK_MARGIN_SECONDS) + pauses
 
 
 def _delays(retry: Retry) -> int:
@@ -157,7 +180,7 @@ def _delays(retry: Retry) -> int:
 
 
 def _opening(plan: Plan) -> str:
-    run_seconds = sum(_task_seconds(step) for step in plan.steps()) + RUN_MARGIN_SECONDS
+    run_seconds = sum(_all_tries(step) for step in plan.steps()) + RUN_MARGIN_SECONDS
     widest = max((len(level.threads) for level in plan.levels), default=1)
     policies = {step.retry for step in plan.steps()}
     common: list[tuple[str, str]] = [
@@ -268,7 +291,9 @@ class _Writer:
         self.steps += 1
         variable, name = f"step_{self.steps}", tasks(task_id(step))
         values: dict[str, object] = {"task_id": name, "level": level, "thread": thread, "job_name": step.job_name}
-        if step.kind == "workflows":
+        if step.operation is not None:
+            operator = self._operation(step, task_for(step, step.operation, self.plan.target), values)
+        elif step.kind == "workflows":
             operator = "PipelineStepOperator"
             values["target_dag_id"] = _id_of(step.executor)
             values["step_properties"] = dict(step.properties)
@@ -280,25 +305,28 @@ class _Writer:
                 values["status_function"] = step.status_executor
         if step.kind == "sync":
             values["one_call"] = True
-        else:
+        elif step.operation is None:
             values["poll_interval"] = step.poll_interval
-        values["timeout"] = step.timeout
-        if step.kind != "workflows":
+        if step.operation is None:
+            values["timeout"] = step.timeout
+        if step.kind != "workflows" and step.operation is None:
             values["step_properties"] = {
                 "jobs_definitions_bucket": self.plan.target.jobs_definitions_bucket,
                 **dict(step.properties),
             }
             if not self._common_retry:
                 values["call_retry"] = _retry(step.retry)
-        if step.job_retry is not None:
+        if step.job_retry is not None and step.operation is None:
             values["job_retry"] = _retry(step.job_retry)
-        if step.parameters:
+        if step.parameters and step.operation is None:
             values["parameters"] = [[list(path), parameter] for path, parameter in step.parameters]
         if step.pool:
             values["pool"] = step.pool
         self._line(3, f"{variable} = {operator}(")
         for key, value in values.items():
             self._line(4, f"{key}={literal(value, 16, len(key) + 2)},")
+        if step.operation is not None and step.job_retry is not None:
+            self._retries(step.job_retry)
         self._line(4, f"execution_timeout=timedelta(seconds={_task_seconds(step)}),")
         self._line(3, ")")
         self._edges(3, self.needs, variable)
@@ -310,6 +338,23 @@ class _Writer:
         self._edges(3, [variable], ended)
         # An earlier `…_ended` task is not needed beside this one, which waits for it through its step.
         self.needs = [need for need in self.needs if not _is_gate(need)] + [ended]
+
+    def _operation(self, step: Step, task: Task, values: dict[str, object]) -> str:
+        """The arguments of a step that an operator of a provider runs, and the operator."""
+        # Operators of providers have a `job_name` of their own.
+        values["step_name"] = values.pop("job_name")
+        values |= task.arguments
+        if task.values:
+            values["values"] = [[list(path), name, *(["text"] if text else [])] for path, name, text in task.values]
+        return task.operator
+
+    def _retries(self, retry: Retry) -> None:
+        """Airflow's own retries. It grows pauses by doubling them, or not at all."""
+        self._line(4, f"retries={retry.max_retries},")
+        self._line(4, f"retry_delay=timedelta(seconds={retry.initial_delay}),")
+        if retry.multiplier > 1:
+            self._line(4, "retry_exponential_backoff=True,")
+            self._line(4, f"max_retry_delay=timedelta(seconds={max(retry.max_delay, 1)}),")
 
     def _edges(self, depth: int, upstream: list[str], downstream: str) -> None:
         if len(upstream) == 1:

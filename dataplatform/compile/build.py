@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dataplatform.compile import airflow, workflows
-from dataplatform.compile.plan import Level, Parameter, Plan, Retry, Source, Step, Target, Thread
+from dataplatform.compile.plan import Level, Operation, Parameter, Plan, Retry, Source, Step, Target, Thread
+from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.options import Repeat, read_as
 from dataplatform.config.pipeline import Definition, StepDef
 from dataplatform.config.platform import Platform
-from dataplatform.config.references import context_for, problems_of, resolve
+from dataplatform.config.references import context_for, is_service, problems_of, resolve
+from dataplatform.config.runners import parameters_of, problems_of_runs, runner_of
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
 
@@ -44,17 +46,24 @@ def target_for(platform: Platform) -> Target:
         jobs_definitions_bucket=gcp.executors.jobs_definitions_bucket or f"{gcp.project}-jobs",
         references=tuple(sorted(context_for(platform).items())),
         external_workflows=tuple(sorted(platform.pipelines.external_workflows)) if platform.pipelines else (),
+        run=gcp.executors.run,
+        deferrable=_has_triggerer(gcp.composer),
     )
 
 
-def build_plan(definition: Definition, target: Target) -> Plan:
+def build_plan(definition: Definition, target: Target, *, to_look: bool = False) -> Plan:
     """The plan of a definition that was checked.
+
+    Args:
+        definition: The checked definition.
+        target: The environment's values.
+        to_look: The plan is for a picture or a comparison, so the engines' limits do not matter.
 
     Raises:
         InputError: an engine the definition names cannot run it; the diagnostics give the figure and the limit.
     """
     problems, context = Diagnostics(), dict(target.references)
-    for place, problem in problems_of(definition, context):
+    for place, problem in [*problems_of(definition, context), *problems_of_runs(definition, target.run, context)]:
         problems.add(problem.code, place, problem.message, problem.remedy, path=problem.path)
     options = definition.options
     plan = Plan(
@@ -66,7 +75,7 @@ def build_plan(definition: Definition, target: Target) -> Plan:
                 threads=tuple(
                     Thread(
                         id=thread.thread_id,
-                        steps=tuple(_step(step, definition, context) for step in thread.steps),
+                        steps=tuple(_step(step, definition, target, context) for step in thread.steps),
                     )
                     for thread in level.threads
                 ),
@@ -83,18 +92,41 @@ def build_plan(definition: Definition, target: Target) -> Plan:
         on_failure=options.on_failure,
     )
     places = {step.job_name: step.position for step in definition.steps()}
-    if "workflows" in plan.engines:
+    if "workflows" in plan.engines and not to_look:
         problems.extend(workflows.problems(plan, places).items)
-    if "airflow" in plan.engines:
+    if "airflow" in plan.engines and not to_look:
         problems.extend(airflow.problems(plan, places).items)
     if problems:
         raise InputError(problems)
     return plan
 
 
-def _step(step: StepDef, definition: Definition, context: Mapping[str, str]) -> Step:
+def _has_triggerer(composer: Composer | None) -> bool:
+    """Whether deferred tasks would be woken.
+
+    An environment whose sizes name no triggerer has none; one of no sizes has the service's default, which has one; of
+    an environment from elsewhere nothing is known.
+    """
+    return composer is not None and (composer.workloads is None or composer.workloads.triggerer is not None)
+
+
+def _operation(step: StepDef, definition: Definition, target: Target, context: Mapping[str, str]) -> Operation | None:
+    if runner_of(step, definition, target.run) == "http":
+        return None
     names = [parameter.name for parameter in definition.options.parameters]
-    found = resolve(step.step_properties, context, names)
+    found = resolve(parameters_of(step), context, names, run=True)
+    return Operation(
+        executor=step.executor,
+        arguments=tuple(sorted(found.value.items())),
+        values=tuple(sorted(found.parameters, key=repr)),
+        function=not is_service(step),
+    )
+
+
+def _step(step: StepDef, definition: Definition, target: Target, context: Mapping[str, str]) -> Step:
+    names = [parameter.name for parameter in definition.options.parameters]
+    service = is_service(step)
+    found = resolve({} if service else step.step_properties, context, names)
     return Step(
         id=step.job_name,
         job_id=step.job_id,
@@ -110,6 +142,7 @@ def _step(step: StepDef, definition: Definition, context: Mapping[str, str]) -> 
         job_retry=_retry(step.retries),
         pool=step.pool,
         parameters=tuple(sorted(found.parameters, key=repr)),
+        operation=_operation(step, definition, target, context),
     )
 
 

@@ -10,7 +10,19 @@ from typing import Literal
 
 from dataplatform.config.options import Parameter, Schedule
 
-__all__ = ["Engine", "Level", "Parameter", "Plan", "Retry", "Schedule", "Source", "Step", "Target", "Thread"]
+__all__ = [
+    "Engine",
+    "Level",
+    "Operation",
+    "Parameter",
+    "Plan",
+    "Retry",
+    "Schedule",
+    "Source",
+    "Step",
+    "Target",
+    "Thread",
+]
 
 Engine = Literal["airflow", "workflows"]
 
@@ -35,6 +47,19 @@ class Retry:
     initial_delay: int = 2
     max_delay: int = 60
     multiplier: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """A job that Airflow's operators run, or that a workflow has a service run by calls of its API."""
+
+    executor: str
+    arguments: tuple[tuple[str, object], ...]
+    """What the job is told, sorted by key; values are JSON data."""
+    values: tuple[tuple[tuple[str | int, ...], str], ...] = ()
+    """Where in the arguments a value of the run belongs, and which: a parameter's name, or `run:` and a name."""
+    function: bool = False
+    """Whether a function does the same, which Cloud Workflows then calls."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +90,8 @@ class Step:
     """Airflow pool."""
     parameters: tuple[tuple[tuple[str | int, ...], str], ...] = ()
     """Where in the properties the value of a parameter of the run belongs, and which."""
+    operation: Operation | None = None
+    """The job where it is not run by functions, or not on Airflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +122,10 @@ class Target:
     """What `$kind:name` stands for: `kind:name` and its value, sorted."""
     external_workflows: tuple[str, ...] = ()
     """Workflows that are not compiled from definitions of the project."""
+    run: Literal["http", "operators"] = "http"
+    """How Airflow runs jobs where neither step nor definition says it."""
+    deferrable: bool = False
+    """Whether Airflow has a triggerer, which tasks can wait in without a worker."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,7 @@ have branches becomes a parallel loop over its threads as data, which is not bou
 
 The text is data that was dumped, never a template that was filled. A `${` in what a user wrote stays what they wrote.
 
-Deliberately absent: splitting a pipeline into child workflows. One that exceeds a limit of the service is refused with
-the figure.
+Deliberately absent: splitting a pipeline that exceeds a limit of the service; see `workflows_parts`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dataplatform.compile import workflows_library as library
+from dataplatform.compile import workflows_services as services
 from dataplatform.compile.names import Unique, ascii_words, stable_id
-from dataplatform.compile.plan import Level, Plan, Step
+from dataplatform.compile.plan import Level, Plan, Step, Thread
 from dataplatform.compile.workflows_library import Variant
 from dataplatform.compile.yaml_text import Inline, dump
-from dataplatform.diagnostics import Diagnostics, InputError, Position
+from dataplatform.diagnostics import Diagnostics, Position
 
 # Limits of the service: https://cloud.google.com/workflows/quotas
 MAX_SOURCE_BYTES = 128 * 1000
@@ -47,21 +47,21 @@ def _id_of(name: str) -> str:
 
 
 def render(plan: Plan) -> str:
-    """The workflow's source: YAML in ASCII, the same bytes for the same plan.
+    """The source of the workflow a pipeline is run by: YAML in ASCII, the same bytes for the same plan.
 
     Raises:
-        InputError: the workflow would exceed a limit of the service.
+        InputError: the pipeline exceeds a limit of the service that no split meets.
     """
-    text = _text(plan)
-    found = _problems(plan, text, {})
-    if found:
-        raise InputError(found)
-    return text
+    from dataplatform.compile.workflows_parts import render_all
+
+    return render_all(plan)[0].text
 
 
 def problems(plan: Plan, places: Mapping[str, Position]) -> Diagnostics:
     """What of this plan the service would refuse or could not run. `places` has the position of each job name."""
-    return _problems(plan, _text(plan), places)
+    from dataplatform.compile import workflows_parts
+
+    return workflows_parts.problems(plan, places)
 
 
 def literal(text: str) -> str:
@@ -102,16 +102,35 @@ def _replaced(data: Any, path: tuple[str | int, ...], value: str) -> Any:
 
 
 def _variant(step: Step) -> Variant:
+    operation = services.service_of(step)
+    if operation is not None:
+        return services.variant_of(step, operation)
     return Variant(step.retry, step.kind, step.job_retry, bool(step.parameters))
 
 
-def _text(plan: Plan) -> str:
+def run_steps(plan: Plan) -> dict[Variant, str]:
+    """The names of the subworkflows that run the plan's steps, by what they differ in."""
     variants = tuple(dict.fromkeys(_variant(step) for step in plan.steps()))
-    names = {variant: "run_step" if n == 0 else f"run_step_{n + 1}" for n, variant in enumerate(variants)}
-    workflow: Data = {"main": _main(plan, names)}
-    workflow.update({name: library.run_step(variant) for variant, name in names.items()})
-    if any(variant.jobs for variant in variants):
-        workflow["job_is_over"] = library.job_is_over()
+    return {variant: "run_step" if n == 0 else f"run_step_{n + 1}" for n, variant in enumerate(variants)}
+
+
+def subworkflows(plan: Plan, names: Mapping[Variant, str]) -> Data:
+    """Those subworkflows, and what they call."""
+    found: Data = {}
+    for variant, name in names.items():
+        if isinstance(variant, services.ServiceVariant):
+            found[name] = services.run_step(variant)
+        else:
+            found[name] = library.run_step(variant)
+    if any(variant.jobs for variant in names):
+        found["job_is_over"] = library.job_is_over()
+    return found
+
+
+def text_of(plan: Plan) -> str:
+    """The workflow that runs the whole plan, whatever its size."""
+    names = run_steps(plan)
+    workflow: Data = {"main": _main(plan, names), **subworkflows(plan, names)}
     if plan.parameters:
         workflow["read_parameters"] = library.read_parameters()
     if any(len(level.threads) > MAX_BRANCHES for level in plan.levels):
@@ -119,15 +138,35 @@ def _text(plan: Plan) -> str:
     workflow["end_level"] = library.end_level(plan.on_failure)
     workflow["explain"] = library.explain()
     workflow["shown"] = library.shown()
+    return heading(plan) + dump(workflow)
+
+
+def heading(plan: Plan) -> str:
+    """What every text of a pipeline begins with."""
     origin = f"# Compiled from {json.dumps(plan.source.file)}\n# SHA-256 {json.dumps(plan.source.sha256)}\n"
-    return f"{origin}# Changes belong into the definition: this text is overwritten.\n{dump(workflow)}"
+    return f"{origin}# Changes belong into the definition: this text is overwritten.\n"
 
 
-def _main(plan: Plan, names: Mapping[Variant, str]) -> Data:
+def labels() -> Unique:
+    """Names of steps that are taken: none may be given twice in a workflow."""
     unique = Unique()
     for reserved in ("init", "finish", "end", "continue", "break"):
         unique(reserved)
+    return unique
+
+
+def _main(plan: Plan, names: Mapping[Variant, str]) -> Data:
+    unique = labels()
     widest = max((len(level.threads) for level in plan.levels if len(level.threads) <= MAX_BRANCHES), default=0)
+    steps = opening(plan, widest, unique)
+    for level in plan.levels:
+        steps.extend(level_steps(plan, level, names, unique))
+    steps.append(closing())
+    return {"params": ["args"], "steps": steps}
+
+
+def opening(plan: Plan, widest: int, unique: Unique) -> list[Data]:
+    """The first steps of a pipeline: its run's values, `t1` to `t<widest>` for threads, and its parameters."""
     steps: list[Data] = [{"init": {"assign": _init(plan, widest)}}]
     if plan.parameters:
         unique("parameters")
@@ -139,16 +178,18 @@ def _main(plan: Plan, names: Mapping[Variant, str]) -> Data:
         )
         steps.append({"parameters": {"call": "read_parameters", "args": args, "result": "texts"}})
         steps.append({"parameters_end": {"assign": [{"run.parameters": "${texts}"}]}})
-    for level in plan.levels:
-        steps.extend(_level(plan, level, names, unique))
+    return steps
+
+
+def closing() -> Data:
+    """The last step of a pipeline: what it tells."""
     result = {
         "pipeline": "${run.pipeline}",
         "state": "success",
         "failures": "${done.failures}",
         "steps": "${done.steps}",
     }
-    steps.append({"finish": {"return": result}})
-    return {"params": ["args"], "steps": steps}
+    return {"finish": {"return": result}}
 
 
 def _init(plan: Plan, widest: int) -> list[Data]:
@@ -197,7 +238,8 @@ def _defaults(plan: Plan) -> str:
     return json.dumps(values, ensure_ascii=True).replace("$", "\\u0024")
 
 
-def _level(plan: Plan, level: Level, names: Mapping[Variant, str], unique: Unique) -> list[Data]:
+def level_steps(plan: Plan, level: Level, names: Mapping[Variant, str], unique: Unique) -> list[Data]:
+    """The steps of one level: its threads, and their end."""
     label = unique(f"level_{ascii_words(level.id) or 'x'}")
     count = len(level.threads)
     if count > MAX_BRANCHES:
@@ -211,18 +253,8 @@ def _level(plan: Plan, level: Level, names: Mapping[Variant, str], unique: Uniqu
     for number, thread in enumerate(level.threads, start=1):
         calls: list[Data] = []
         for step in thread.steps:
-            body: Data = {
-                "call": names[_variant(step)],
-                "args": Inline(
-                    run="${run}",
-                    level=literal(level.id),
-                    thread=literal(thread.id),
-                    **_step_data(plan, step),
-                    before=f"${{t{number}}}" if calls else "${fresh}",
-                ),
-                "result": f"t{number}",
-            }
-            calls.append({unique(_step_name(step)): body})
+            before = f"${{t{number}}}" if calls else "${fresh}"
+            calls.append(step_call(plan, level, thread, step, names, before, f"t{number}", unique))
         branches.append((unique(f"{label}_thread_{ascii_words(thread.id) or 'x'}"), calls))
     end_step: Data = {unique(f"{label}_end"): end}
     if count == 1:
@@ -232,6 +264,31 @@ def _level(plan: Plan, level: Level, names: Mapping[Variant, str], unique: Uniqu
         "branches": [{name: {"steps": calls}} for name, calls in branches],
     }
     return [{label: {"parallel": parallel}}, end_step]
+
+
+def step_call(
+    plan: Plan,
+    level: Level,
+    thread: Thread,
+    step: Step,
+    names: Mapping[Variant, str],
+    before: str,
+    result: str,
+    unique: Unique,
+) -> Data:
+    """The call that runs one step; `before` is the expression for its thread's outcome so far."""
+    body: Data = {
+        "call": names[_variant(step)],
+        "args": Inline(
+            run="${run}",
+            level=literal(level.id),
+            thread=literal(thread.id),
+            **_step_data(plan, step),
+            before=before,
+        ),
+        "result": result,
+    }
+    return {unique(_step_name(step)): body}
 
 
 def _wide_level(plan: Plan, level: Level, names: Mapping[Variant, str], label: str, unique: Unique) -> list[Data]:
@@ -272,7 +329,10 @@ def _step_data(plan: Plan, step: Step) -> Data:
         data["status"] = literal(step.status_executor)
     data["wait"] = step.poll_interval
     data["timeout"] = step.timeout
-    if step.properties:
+    operation = services.service_of(step)
+    if operation is not None:
+        data["properties"] = services.properties(plan, operation, literal)
+    elif step.properties:
         data["properties"] = properties_text(plan, step)
     if step.continue_if_fail:
         data["may_fail"] = True
@@ -296,33 +356,16 @@ def executed_steps(plan: Plan) -> int:
     return total
 
 
-def _problems(plan: Plan, text: str, places: Mapping[str, Position]) -> Diagnostics:
+def name_problems(plan: Plan, places: Mapping[str, Position]) -> Diagnostics:
+    """What the service would refuse about names; a split does not help."""
     found = Diagnostics()
     whole = Position(plan.source.file)
-    size = len(text.encode())
-    if size > MAX_SOURCE_BYTES:
-        found.add(
-            "DP401",
-            whole,
-            f"the workflow of this pipeline has {size:,} bytes for {len(plan.steps())} steps, and Cloud Workflows takes"
-            f" {MAX_SOURCE_BYTES:,}",
-            "split the pipeline, or shorten STEP_PROPERTIES",
-        )
     if len(workflow_id(plan)) > MAX_ID:
         found.add(
             "DP402",
             whole,
             f"the workflow's name would have {len(workflow_id(plan))} characters, and Cloud Workflows takes {MAX_ID}",
             "give the file a shorter name",
-        )
-    steps = executed_steps(plan)
-    if steps > MAX_EXECUTED_STEPS:
-        found.add(
-            "DP401",
-            whole,
-            f"polling every step to its timeout would execute {steps:,} steps, and Cloud Workflows ends an execution"
-            f" after {MAX_EXECUTED_STEPS:,}",
-            "raise WAIT_TIME_SECONDS or shorten the timeouts",
         )
     for expression in _expressions(plan):
         where, value = expression

@@ -554,7 +554,7 @@ def shown() -> Data:
     }
 
 
-def _notify(function: str) -> list[Data]:
+def notify(function: str) -> list[Data]:
     """Tell a function that the run has failed. A failure of that call is logged and changes nothing."""
     return [
         _step(
@@ -618,7 +618,7 @@ def end_level(on_failure: str | None = None) -> Data:
                 },
             ),
             _step("judge", {"switch": [{"condition": "${not failed}", "return": "${done}"}]}),
-            *(_notify(on_failure) if on_failure else []),
+            *(notify(on_failure) if on_failure else []),
             _step(
                 "fail",
                 {

@@ -1,7 +1,7 @@
 """A DAG in a real Airflow: a process of the Airflow environment, with a home of its own for each run.
 
 The metadata database is SQLite, made once and copied: a run starts from an empty Airflow and leaves nothing behind but
-its log. `airflow_worker.py` is what that process runs.
+its log. `airflow_worker.py` is what that process runs. Where steps run other pipelines, their DAGs lie beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dataplatform.compile import airflow
@@ -27,9 +28,17 @@ WORKER = Path(__file__).with_name("airflow_worker.py")
 
 
 class AirflowExecution(Execution):
-    """One `dag.test()`."""
+    """One `dag.test()`, and one more for each run of another pipeline that its steps trigger."""
 
-    def __init__(self, root: Path, plan: Plan, address: str, time_scale: float, environment: str = "airflow2") -> None:
+    def __init__(
+        self,
+        root: Path,
+        plan: Plan,
+        address: str,
+        time_scale: float,
+        others: Sequence[Plan] = (),
+        environment: str = "airflow2",
+    ) -> None:
         python = root / ".venvs" / environment / "bin" / "python"
         if not python.exists():
             raise ToolError(f"there is no Airflow in .venvs/{environment}; run: make setup")
@@ -37,12 +46,22 @@ class AirflowExecution(Execution):
         self._home = Path(tempfile.mkdtemp(prefix=f"{plan.name}-", dir=database.parent))
         shutil.copyfile(database, self._home / "airflow.db")
         dags = self._home / "dags"
-        files = {**runtime_files(), f"{plan.name}.py": airflow.render(plan)}
+        files = {**runtime_files(), **{f"{one.name}.py": airflow.render(one) for one in (*others, plan)}}
         for name, text in files.items():
             file = dags / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
         self._result = self._home / "result.json"
+        asked = {
+            "folder": str(dags),
+            "file": None if others else str(dags / f"{plan.name}.py"),
+            "dag_id": airflow.dag_id(plan),
+            "conf": None,
+            "database": str(database),
+            "result": str(self._result),
+        }
+        request = self._home / "request.json"
+        request.write_text(json.dumps(asked), "utf-8")
         logs = root / ".dp" / "log"
         logs.mkdir(parents=True, exist_ok=True)
         self.log = logs / f"airflow-{plan.name}-{os.getpid()}.log"
@@ -54,7 +73,7 @@ class AirflowExecution(Execution):
         }
         with self.log.open("w", encoding="utf-8") as out:
             self._process = subprocess.Popen(
-                [str(python), str(WORKER), str(dags / f"{plan.name}.py"), airflow.dag_id(plan), str(self._result)],
+                [str(python), str(WORKER), str(request)],
                 cwd=self._home,
                 env=variables,
                 stdin=subprocess.DEVNULL,
@@ -74,6 +93,13 @@ class AirflowExecution(Execution):
         if result["state"] == "success":
             return "succeeded", ""
         return "failed", f"{result['error'] or 'the DAG run ended as ' + result['state']}; see {self.log}"
+
+    def states(self) -> Mapping[str, str]:
+        """State of the task of each step, as Airflow tells it."""
+        with contextlib.suppress(OSError, ValueError):
+            steps = json.loads(self._result.read_text("utf-8"))["steps"]
+            return {str(name): "skipped" if state == "upstream_failed" else str(state) for name, state in steps.items()}
+        return {}
 
     def close(self) -> None:
         """End the process and remove its home."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dataplatform.compile import airflow, workflows
+from dataplatform.compile import airflow
 from dataplatform.compile.build import build_plan, target_for
 from dataplatform.compile.plan import Engine
+from dataplatform.compile.workflows_parts import render_all
 from dataplatform.config.check import load_definition, load_stack_config
 from dataplatform.diagnostics import Diagnostics, InputError, Position, relative
 from dataplatform.local.errors import UsageError
@@ -40,13 +41,15 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
         for name in plan.engines:
             airflows = name == "airflow"
             path = out / ("dags" if airflows else "workflows") / f"{plan.name}.{'py' if airflows else 'yaml'}"
+            parts = () if airflows else render_all(plan)
             if not path.resolve().is_relative_to(out.resolve()):
                 _report(problems, file, "the definition's name leads out of the folder", "rename the file")
             elif path in origin:
                 _report(problems, file, f"{relative(origin[path])} has the same name", "rename one of the two")
             else:
                 origin[path] = file
-                texts[path] = airflow.render(plan) if airflows else workflows.render(plan)
+                texts[path] = airflow.render(plan) if airflows else parts[0].text
+                texts |= {path.with_name(f"{part.workflow_id}.yaml"): part.text for part in parts[1:]}
     if problems:
         raise InputError(problems)
     for path, text in texts.items():

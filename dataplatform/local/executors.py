@@ -191,6 +191,8 @@ def _failure(text: str) -> tuple[int, str]:
 def _answer(state: _State, body: object) -> tuple[int, str]:
     if not isinstance(body, dict):
         return 400, "the request is not a JSON object"
+    if body.get("state") == "failed" and "message" in body and "call_type" not in body:
+        return _told(body)
     missing = [key for key in _START_KEYS if not body.get(key)]
     dates = body.get("query_variables")
     if isinstance(dates, dict):
@@ -208,6 +210,12 @@ def _answer(state: _State, body: object) -> tuple[int, str]:
     if kind == "get_status":
         return _status(state, str(body.get("async_job_id", "")), name)
     return _failure(f"unknown call_type: {kind!r}")
+
+
+def _told(body: Mapping[str, Any]) -> tuple[int, str]:
+    """What the function for failures (`on_failure`) is told of a failed run."""
+    missing = [key for key in ("pipeline", "execution_id", "message") if not isinstance(body.get(key), str)]
+    return _failure(f"missing in the request: {', '.join(missing)}") if missing else (200, "told")
 
 
 def _start(state: _State, name: str, script: JobScript) -> tuple[int, str]:

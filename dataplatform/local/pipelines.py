@@ -30,6 +30,24 @@ def plans(root: Path, stack: str, pipeline: str, engine: Engine | None) -> list[
     return [build_plan(definition, target_for(platform))]
 
 
+def related(root: Path, stack: str, plan: Plan) -> tuple[Plan, ...]:
+    """The plans of the pipelines that a plan's steps run, and that theirs run, as far as the stack has them."""
+    wanted = [step.executor for step in plan.steps() if step.kind == "workflows"]
+    if not wanted:
+        return ()
+    loaded = load_stack(root, stack)
+    known = {definition.name: definition for definition in loaded.definitions}
+    target = target_for(loaded.platform)
+    found: dict[str, Plan] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in found or name == plan.name or name not in known:
+            continue
+        found[name] = build_plan(known[name], target)
+        wanted += [step.executor for step in found[name].steps() if step.kind == "workflows"]
+    return tuple(found.values())
+
+
 def _definition(root: Path, stack: str, pipeline: str, functions: Sequence[str]) -> Definition:
     file = Path(pipeline)
     if file.suffix in (".json", ".yaml", ".yml") or file.is_file():

@@ -7,7 +7,7 @@ shortened by `TIME_SCALE`; everything else is as deployed, down to the text.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,19 +30,25 @@ class Execution:
         """None while it runs, else (`succeeded`, `failed` or `cancelled`, the reason)."""
         raise NotImplementedError
 
+    def states(self) -> Mapping[str, str]:
+        """State of each step of an ended run (`success`, `failed`, `skipped`), as far as the engine tells it."""
+        return {}
+
     def close(self) -> None:
         """End it and what was started for it."""
 
 
-def start(root: Path, plan: Plan, engine: Engine, address: str, time_scale: float) -> Execution:
-    """Start a plan on an engine, with the executors at `address`."""
+def start(
+    root: Path, plan: Plan, engine: Engine, address: str, time_scale: float, others: Sequence[Plan] = ()
+) -> Execution:
+    """Start a plan on an engine, with the executors at `address` and the pipelines that its steps run."""
     if engine == "airflow":
         from dataplatform.local.airflow_run import AirflowExecution
 
-        return AirflowExecution(root, plan, address, time_scale)
+        return AirflowExecution(root, plan, address, time_scale, others)
     from dataplatform.local.workflows_run import WorkflowsExecution
 
-    return WorkflowsExecution(root, plan, address, time_scale)
+    return WorkflowsExecution(root, plan, address, time_scale, others)
 
 
 def run(
@@ -53,8 +59,12 @@ def run(
     *,
     script: Mapping[str, executors.JobScript] | None = None,
     time_scale: float = TIME_SCALE,
+    others: Sequence[Plan] = (),
 ) -> tuple[RunTrace, Path]:
-    """Run a plan on an engine, say what each step does, and record it; returns the record and its file."""
+    """Run a plan on an engine, say what each step does, and record it; returns the record and its file.
+
+    `others` are the plans of the pipelines that its steps run, and that theirs run.
+    """
     plan = replace(plan, engines=(engine,))
     trace = new_trace(plan, engine, time_scale)
     named = "Airflow" if engine == "airflow" else "Cloud Workflows"
@@ -63,7 +73,7 @@ def run(
         began = time.monotonic()
         trace.began = time.time()
         follower = Follower(trace, began)
-        execution = start(root, plan, engine, server.url, time_scale)
+        execution = start(root, plan, engine, server.url, time_scale, others)
         try:
             last = time.monotonic()
             outcome = None
@@ -77,6 +87,8 @@ def run(
                     say(f"  … {', '.join(running) or f'{named} works'} ({time.monotonic() - began:.0f} s)")
                     last = time.monotonic()
                 time.sleep(0.02)
+            for step in trace.settle(execution.states()):
+                say(f"  + {step.id}  succeeded")
         except KeyboardInterrupt:
             trace.finish("cancelled", "stopped by Ctrl-C")
             trace.save(root)

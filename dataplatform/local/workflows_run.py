@@ -13,11 +13,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dataplatform.compile import workflows
 from dataplatform.compile.plan import Plan
+from dataplatform.compile.workflows_parts import render_all
 from dataplatform.local.engine_env import cloud_home
 from dataplatform.local.errors import ToolError
 from dataplatform.local.run import Execution
@@ -28,13 +30,14 @@ Json = dict[str, Any]
 class WorkflowsExecution(Execution):
     """One execution of one workflow."""
 
-    def __init__(self, root: Path, plan: Plan, address: str, time_scale: float) -> None:
+    def __init__(self, root: Path, plan: Plan, address: str, time_scale: float, others: Sequence[Plan] = ()) -> None:
         from localcloud.workflows.server import serve
         from localcloud.world import World
 
-        text = workflows.render(plan)
+        texts = {text.workflow_id: text.text for one in (plan, *others) for text in render_all(one)}
         self._scratch: Path | None = None
-        routes = {plan.target.intermediate_url: f"{address}/{plan.target.intermediate_url.rpartition('/')[2]}"}
+        # All functions are beside the intermediate: it, and the one that is told of failures.
+        routes = {f"{plan.target.intermediate_url.rpartition('/')[0]}/": f"{address}/"}
         parent = f"projects/{plan.target.project}/locations/{plan.target.region}"
         workflow = f"{parent}/workflows/{workflows.workflow_id(plan)}"
 
@@ -42,7 +45,7 @@ class WorkflowsExecution(Execution):
         self._server = None
         if home.is_dir():
             self._server = serve(World(home), routes=routes, time_scale=time_scale)
-            if self._deployed(workflow) != text:
+            if any(self._deployed(f"{parent}/workflows/{name}") != text for name, text in texts.items()):
                 self._server.close()
                 self._server = None
         if self._server is None:
@@ -52,13 +55,8 @@ class WorkflowsExecution(Execution):
             self._server = serve(
                 _scratch_world(self._scratch, plan.target.project), routes=routes, time_scale=time_scale
             )
-            body = {"sourceContents": text}
-            operation = self._call("POST", f"{parent}/workflows?workflowId={workflow.rpartition('/')[2]}", body)
-            while not operation.get("done"):
-                time.sleep(0.02)
-                operation = self._call("GET", operation["name"])
-            if "error" in operation:
-                raise ToolError(f"Cloud Workflows refuses the compiled text: {operation['error'].get('message')}")
+            for name, text in texts.items():
+                self._deploy(parent, name, text)
         self._name = self._call("POST", f"{workflow}/executions", {"argument": json.dumps({})})["name"]
 
     def poll(self) -> tuple[str, str] | None:
@@ -74,6 +72,24 @@ class WorkflowsExecution(Execution):
             case _:
                 error = found.get("error") or {}
                 return "failed", str(error.get("payload") or error.get("context") or found["state"])[:500]
+
+    def states(self) -> Mapping[str, str]:
+        """State of each step of the ended execution, as the workflow itself tells it."""
+        found = self._call("GET", self._name)
+        told = found.get("result") or (found.get("error") or {}).get("payload") or "null"
+        with contextlib.suppress(ValueError):
+            document = json.loads(told)
+            if isinstance(document, dict):
+                return {str(step["step"]): str(step["state"]) for step in document.get("steps") or []}
+        return {}
+
+    def _deploy(self, parent: str, name: str, text: str) -> None:
+        operation = self._call("POST", f"{parent}/workflows?workflowId={name}", {"sourceContents": text})
+        while not operation.get("done"):
+            time.sleep(0.02)
+            operation = self._call("GET", operation["name"])
+        if "error" in operation:
+            raise ToolError(f"Cloud Workflows refuses the compiled text: {operation['error'].get('message')}")
 
     def close(self) -> None:
         """Cancel what still runs and stop serving."""

@@ -1,4 +1,4 @@
-"""The commands `graph`, `explain`, `diff`, `import` and `schema`, to be added to `dp`.
+"""The commands `graph`, `explain`, `diff`, `import`, `schema` and `iam`, to be added to `dp`.
 
 Heavy modules are imported inside the commands, as in `dataplatform.cli`.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataplatform.diagnostics import nearest
 from dataplatform.local.engine_env import project_root
 from dataplatform.local.errors import Exit, UsageError
 from dataplatform.local.output import Output, execute
@@ -140,11 +141,43 @@ def schema(kind: str, out: Path | None, as_json: bool) -> int:
     return execute(Output("schema", as_json), body)
 
 
+@click.command()
+@click.argument("stack")
+@click.option("--check", "check_", is_flag=True, help="Exit with 1 where the stack grants more or less than is needed.")
+@_JSON
+@click.pass_context
+def iam(ctx: click.Context, stack: str, check_: bool, as_json: bool) -> int:
+    """Show which rights a STACK's identities need for its pipelines, and what the stack grants them."""
+
+    def body(output: Output) -> int:
+        from dataplatform.config.check import stack_names
+        from dataplatform.show import access
+
+        output.root = root = _root(ctx)
+        if stack not in (known := stack_names(root)):
+            raise UsageError(f"no stack '{stack}'; {nearest(stack[:100], known)}")
+        output.data = {"stack": stack, "exact": False, "accounts": {}, "rights": [], "untold": []}
+        report = access.report(root, stack)
+        output.data |= {
+            "exact": report.exact,
+            "accounts": dict(report.accounts),
+            "rights": [row.as_dict() for row in report.rows],
+            "untold": [
+                dict(zip(("identity", "pipeline", "step", "what"), item, strict=True)) for item in report.untold
+            ],
+        }
+        for line in access.lines(report):
+            output.say(line)
+        return Exit.INPUT if check_ and not report.exact else Exit.OK
+
+    return execute(Output("iam", as_json), body)
+
+
 def _tell(output: Output, shown: Any, what: str) -> None:
     """The text, or the file that has it."""
     output.data = {what: shown.text, "file": str(shown.path) if shown.path else None}
     output.say(str(shown.path) if shown.path else shown.text.rstrip("\n"))
 
 
-COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema)
+COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema, iam)
 """All of them: `for command in COMMANDS: dp.add_command(command)`."""

@@ -60,7 +60,8 @@ def data_of(definition: Definition) -> dict[str, Any]:
         }
         for level in definition.levels
     ]
-    return {"engine": names[engine], **_options(definition.options), "definition": levels}
+    run = {"run": definition.run} if definition.run else {}
+    return {"engine": names[engine], **_options(definition.options), **run, "definition": levels}
 
 
 def _options(options: Options) -> dict[str, Any]:
@@ -102,6 +103,7 @@ def _step(step: StepDef, engine: str) -> dict[str, Any]:
         "RETRIES": asdict(step.retries) if step.retries else None,
         "CALL_RETRY": asdict(step.call_retry) if step.call_retry else None,
         "POOL": step.pool,
+        "RUN": step.run,
     }
     has = set(step.positions) or _needed(step, engine)
     return {key: value for key, value in values.items() if key in has and value is not None}
@@ -111,7 +113,7 @@ def _needed(step: StepDef, engine: str) -> set[str]:
     """The keys to write for a step that was not read from a file."""
     start = "COMPOSER_STEP" if engine == "airflow" else "FUNCTION_ID_NAME"
     has = {"JOB_ID", "JOB_NAME", "TYPE", "workflows_name" if step.type == "workflows" else start}
-    has |= {"TIMEOUT_SECONDS", "ASYNC_TIMEOUT_LOOP_IN_MINUTES", "RETRIES", "CALL_RETRY", "POOL"}
+    has |= {"TIMEOUT_SECONDS", "ASYNC_TIMEOUT_LOOP_IN_MINUTES", "RETRIES", "CALL_RETRY", "POOL", "RUN"}
     if step.type != "sync":
         has.add("WAIT_TIME_SECONDS")
     if step.status_executor != step.executor:

@@ -115,7 +115,8 @@ def _step_dict(step: Step) -> dict[str, Any]:
         "timeout_seconds": step.timeout,
         "most_polls": polls(step),
         "continue_if_fail": step.continue_if_fail,
-        "properties": masked(dict(step.properties)),
+        "properties": masked(dict(step.properties if step.operation is None else step.operation.arguments)),
+        "run": "http" if step.operation is None else "operators" if step.operation.function else "service",
         "max_retries": step.retry.max_retries,
         "type": step.kind,
         "job_repetitions": step.job_retry.max_retries if step.job_retry else 0,
@@ -158,8 +159,9 @@ def _thread(thread: Thread, *, single: bool) -> list[str]:
         if not single:
             said += f" {_retry(step.retry)}"
         lines += _wrap(said, "       ")
-        if step.properties:
-            pairs = (f"{escaped(key)} = {shown_value(masked(value, (key,)))}" for key, value in step.properties)
+        told = step.properties if step.operation is None else step.operation.arguments
+        if told:
+            pairs = (f"{escaped(key)} = {shown_value(masked(value, (key,)))}" for key, value in told)
             lines += _wrap(f"Properties: {', '.join(pairs)}.", "       ")
     return lines
 
@@ -167,7 +169,10 @@ def _thread(thread: Thread, *, single: bool) -> list[str]:
 def _doing(step: Step) -> str:
     if step.kind == "workflows":
         return f"Runs the pipeline {step.executor}"
-    return f"One call of {step.executor}" if step.kind == "sync" else f"Started through {step.executor}"
+    if step.operation is not None and not step.operation.function:
+        return f"Run by the service of {step.executor}"
+    by = ", on Airflow by an operator of its providers" if step.operation is not None else ""
+    return f"One call of {step.executor}" if step.kind == "sync" else f"Started through {step.executor}{by}"
 
 
 def _pipeline(plan: Plan) -> list[str]:

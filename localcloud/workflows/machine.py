@@ -266,6 +266,7 @@ class Machine:
         if responder is None:
             self.background(fiber, lambda: outcome(partial(web.send, request)), request.abort, lambda finish: finish())
             return
+        request.at = self.context.clock.time()
         answer = responder(request)
         seconds = min(answer.seconds, request.timeout)
         self.wait(fiber, seconds, lambda: outcome(partial(web.respond, request, answer))())

@@ -40,6 +40,8 @@ class Request:
     headers: dict[str, str]
     body: bytes | None
     timeout: float
+    at: float = 0.0
+    """The execution's own time when it is sent; told to a responder."""
     connection: http.client.HTTPConnection | None = None
     aborted: threading.Event = field(default_factory=threading.Event)
 

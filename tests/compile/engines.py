@@ -15,6 +15,7 @@ from typing import Any
 from dataplatform.compile import airflow, workflows
 from dataplatform.compile.plan import Plan
 from dataplatform.compile.reference import Outcome, StepState, StepTrace, Trace
+from dataplatform.compile.workflows_parts import Limits, render_all
 from dataplatform_runtime import protocol
 from localcloud.workflows import clock
 from localcloud.workflows.local import run as run_workflow
@@ -28,6 +29,7 @@ BEGIN = 1_750_000_000
 LOCAL = "http://127.0.0.1/intermediate"
 EXECUTIONS = "https://workflowexecutions.googleapis.com/v1/"
 LOCAL_EXECUTIONS = "http://127.0.0.1/executions/"
+SERVICE = Limits()
 STATES = {"running": "ACTIVE", "success": "SUCCEEDED", "failed": "FAILED"}
 
 
@@ -64,28 +66,30 @@ def without_place(plan: Plan, messages: Mapping[str, str]) -> dict[str, str]:
     return {step.id: messages[step.id].removeprefix(place(plan, step)) for step in plan.steps() if step.id in messages}
 
 
-def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
-    """Run the plan's workflow in the embedded engine."""
+def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome], limits: Limits = SERVICE) -> Run:
+    """Run the plan's workflow in the embedded engine, with its parts where the limits want some."""
     executors = Executors(outcomes)
     time = clock.VirtualClock(BEGIN)
 
     def respond(request: Request) -> clock.Answer:
         if request.url.startswith(LOCAL_EXECUTIONS):
-            return _execution(plan, executors, request, time.now)
+            return _execution(plan, executors, request, request.at)
         assert request.url == LOCAL
         body = json.loads(request.body or b"")
         _check_properties(plan, body)
-        answer = executors.answer(body, time.now)
+        answer = executors.answer(body, request.at)
         problem: Any = None if answer.status else "broken" if answer.sent else "refused"
         return clock.Answer(status=answer.status, text=answer.text, seconds=answer.seconds, problem=problem)
 
+    whole, *parts = render_all(plan, limits)
     execution = run_workflow(
         None,
-        workflows.render(plan),
+        whole.text,
         None,
+        children={part.workflow_id: part.text for part in parts},
         clock=time,
         responder=respond,
-        routes={plan.target.intermediate_url: LOCAL, EXECUTIONS: LOCAL_EXECUTIONS},
+        routes={plan.target.intermediate_url: LOCAL, **_routes(plan)},
         workflow=workflows.workflow_id(plan),
     )
     state = {"SUCCEEDED": "success", "FAILED": "failed"}[execution["state"]]
@@ -100,6 +104,12 @@ def in_workflows(plan: Plan, outcomes: Mapping[str, Outcome]) -> Run:
     trace = trace_of(plan, executors.calls, state, states, without_place(plan, messages))
     assert polls == {name: trace.steps[name].polls for name in polls}
     return Run(trace, messages, begins(executors.calls))
+
+
+def _routes(plan: Plan) -> dict[str, str]:
+    """Where the API of executions answers for the pipelines that steps run; parts are the engine's own business."""
+    targets = {f"{LOCATION}/workflows/{step.executor}/" for step in plan.steps() if step.kind == "workflows"}
+    return {EXECUTIONS + target: LOCAL_EXECUTIONS + target for target in targets}
 
 
 def _execution(plan: Plan, executors: Executors, request: Request, now: float) -> clock.Answer:

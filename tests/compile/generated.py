@@ -178,6 +178,8 @@ def _step(rng: random.Random, names: _Names, keys: _Keys) -> dict[str, Any]:
     executor = rng.choice(EXECUTORS)
     kind = rng.choice(("async",) * 7 + ("sync", "async" if keys.wire else "workflows"))
     step: dict[str, Any] = {"JOB_ID": f"J{names.number + 1:03}", "JOB_NAME": names(), "TYPE": kind}
+    if any(word in step["JOB_NAME"].lower() for word in ("error", "exception")) and executor == EXECUTORS[1]:
+        executor = EXECUTORS[0]  # names that this executor's jobs cannot have: DP330
     step |= rng.choice(keys.policies)
     timeout = wait * rng.choice((1, 2, rng.randint(1, 12), rng.randint(4, 12))) + rng.choice((0, 0, rng.randint(0, 30)))
     if kind == "sync":

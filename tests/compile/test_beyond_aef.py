@@ -62,8 +62,10 @@ def test_every_key_is_documented() -> None:
     page = (ROOT / "docs" / "pipelines.md").read_text("utf-8")
     keys = [info.alias or name for model in (StepFile, DefinitionFile) for name, info in model.model_fields.items()]
     assert [key for key in keys if f"`{key}" not in page] == []
+    page = (ROOT / "docs" / "executors.md").read_text("utf-8")
     names = [name for executor in REGISTRY.values() for name in executor.keys or ()]
     assert [name for name in names if f"`{name}`" not in page] == []
+    assert [name for name in REGISTRY if f"`{name}`" not in page and not name.startswith("orch-framework-")] == []
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from dataplatform.compile import workflows
-from dataplatform.compile.plan import Plan, Retry
+from dataplatform.compile.plan import Plan, Retry, Step
+from dataplatform.compile.workflows_parts import render_all
 from dataplatform.diagnostics import InputError
 from localcloud.workflows.check import check_source
 
@@ -200,15 +201,62 @@ def test_two_hundred_steps_fit_and_a_step_costs_a_few_hundred_bytes(make: Any) -
     assert (len(large) - len(small)) / 100 <= 400
 
 
-def test_a_text_over_the_limit_is_refused_with_both_figures(make: Any) -> None:
-    plan = make.plan([[[f"job_{n}" for n in range(600)]]])
+@pytest.mark.parametrize("count", [200, 1000])
+def test_many_steps_become_a_few_workflows_within_the_limits(make: Any, count: int) -> None:
+    """With AEF's default waits 200 steps would poll more often than one execution may."""
+
+    def plan(steps: int) -> Plan:
+        def step(name: str) -> Step:
+            found: Step = make.step(name, poll_interval=30, timeout=3600)
+            return found
+
+        found: Plan = make.plan(
+            [[[step(f"job_{lv}_{th}_{st}") for st in range(5)] for th in range(5)] for lv in range(steps // 25)]
+        )
+        return found
+
+    rendered = render_all(plan(count))
+    assert workflows.executed_steps(plan(count)) > workflows.MAX_EXECUTED_STEPS
+    assert [text.workflow_id for text in rendered] == [
+        rendered[0].workflow_id,
+        *(f"{rendered[0].workflow_id}-part-{n}" for n in range(1, len(rendered))),
+    ]
+    assert len(rendered) - 2 <= workflows.executed_steps(plan(count)) // workflows.MAX_EXECUTED_STEPS
+    for text in rendered:
+        assert check_source(text.text) == []
+        assert len(text.text.encode()) <= workflows.MAX_SOURCE_BYTES
+    assert [step for text in rendered for step in text.steps] == [step.id for step in plan(count).steps()]
+    larger = render_all(plan(count + 100))
+    added = sum(len(text.text) for text in larger) - sum(len(text.text) for text in rendered)
+    assert added / 100 <= 600
+    assert render_all(plan(count)) == rendered
+
+
+def test_a_thread_too_long_for_a_workflow_goes_on_in_the_next(make: Any) -> None:
+    plan = make.plan([[[f"job_{n}" for n in range(900)], ["beside"]]])
+    whole, *parts = render_all(plan)
+    assert sum(len(part.steps) for part in parts) == 901
+    assert len([part for part in parts if "job_0" in part.steps or "job_899" in part.steps]) == 2
+    assert "run_piece" in whole.text
+
+
+def test_a_part_s_name_fits_however_long_the_pipeline_s_is(make: Any) -> None:
+    plan = make.plan([[[f"job_{n}" for n in range(300)]], [[f"more_{n}" for n in range(300)]]], name="x" * 64)
+    ids = [text.workflow_id for text in render_all(plan)]
+    assert len(ids) > 2
+    assert all(len(one) <= workflows.MAX_ID for one in ids)
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_step_that_is_too_large_alone_is_refused_with_both_figures(make: Any) -> None:
+    plan = make.plan([[["a", make.step("b", properties=(("text", "x" * 130_000),))]]])
     with pytest.raises(InputError) as caught:
-        workflows.render(plan)
-    message = caught.value.diagnostics.items[0].message
-    assert re.search(r"has 1\d\d,\d{3} bytes for 600 steps, and Cloud Workflows takes 128,000", message)
+        render_all(plan)
+    (problem,) = caught.value.diagnostics.items
+    assert re.search(r"this step alone has 1\d\d,\d{3} bytes, and Cloud Workflows takes 128,000", problem.message)
 
 
-def test_polls_over_the_limit_of_executed_steps_are_refused(make: Any) -> None:
+def test_polls_of_one_step_over_the_limit_of_executed_steps_are_refused(make: Any) -> None:
     plan = make.plan([[[make.step("a", poll_interval=1, timeout=20_000)]]])
     with pytest.raises(InputError, match=r"(?s)would execute 120,050 steps, .* after 100,000; raise WAIT_TIME_SECONDS"):
         workflows.render(plan)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import dataclasses
 import json
 import os
 import subprocess
@@ -24,6 +25,8 @@ import pytest
 
 from dataplatform.compile import airflow, workflows
 from dataplatform.compile.reference import StepTrace, Trace, trace
+from dataplatform.compile.workflows_parts import Limits, attempt
+from localcloud.workflows.check import check_source
 from tests.compile import light_airflow, real_airflow, scripted
 from tests.compile.engines import DagEngine, Run, in_workflows
 from tests.compile.generated import MAX_LEVELS, MAX_STEPS, MAX_THREADS, Case, case
@@ -76,6 +79,35 @@ def test_both_engines_do_what_the_definition_means(seeds: range, in_airflow: Dag
                 error.add_note(_again(seed))
                 raise
         assert not problems, "\n".join([_again(seed), *problems])
+
+
+PARTS = [Limits(executed_steps=600), Limits(executed_steps=2500), Limits(source_bytes=14_000)]
+"""So small that a case becomes several workflows; what a step needs alone is refused."""
+
+
+@pytest.mark.meaning
+@pytest.mark.parametrize("limits", PARTS, ids=lambda one: f"{one.source_bytes} bytes, {one.executed_steps} steps")
+def test_a_pipeline_in_parts_means_the_same(limits: Limits, tmp_path: Path) -> None:
+    count: collections.Counter[str] = collections.Counter()
+    for seed in [int(SEED)] if SEED else range(25):
+        found = case(seed, tmp_path)
+        rendered, problems = attempt(found.plan, {}, limits)
+        if problems or len(rendered) == 1:
+            count["refused" if problems else "whole"] += 1
+            continue
+        count["in parts"] += 1
+        count["a level in lanes"] += "run_piece" in rendered[0].text
+        _, *parts = rendered
+        assert [name for part in parts for name in part.steps] == [step.id for step in found.plan.steps()]
+        assert len({part.workflow_id for part in rendered}) == len(rendered)
+        assert not [problem for text in rendered for problem in check_source(text.text)]
+        reference = trace(found.plan, found.outcomes)
+        run = in_workflows(found.plan, found.outcomes, limits)
+        # A part is looked at in turns, so the next one begins some seconds after it has ended.
+        different = compare(found, reference, "in parts", dataclasses.replace(run, begins=reference.earliest()))
+        assert not different, "\n".join([_again(seed), *different])
+    assert SEED or min(count["in parts"], count["a level in lanes"] * 3) >= 10, count
+    assert count["refused"] < 10, count
 
 
 def _again(seed: int) -> str:
