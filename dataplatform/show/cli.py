@@ -1,4 +1,4 @@
-"""The commands `graph`, `explain`, `diff`, `import`, `schema` and `iam`, to be added to `dp`.
+"""The commands `graph`, `explain`, `diff`, `import`, `schema`, `iam` and `new`, to be added to `dp`.
 
 Heavy modules are imported inside the commands, as in `dataplatform.cli`.
 """
@@ -17,6 +17,7 @@ from dataplatform.local.output import Output, execute
 
 if TYPE_CHECKING:
     from dataplatform.show.commands import Format
+    from dataplatform.show.new import Made
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, diagnostics included.")
 _STACK = click.option("--stack", default="dev", show_default=True, help="The stack whose values and executors count.")
@@ -179,5 +180,73 @@ def _tell(output: Output, shown: Any, what: str) -> None:
     output.say(str(shown.path) if shown.path else shown.text.rstrip("\n"))
 
 
-COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema, iam)
+@click.group()
+def new() -> None:
+    """Begin a pipeline or a stack, with the schemas wired into the editor."""
+
+
+@new.command("pipeline")
+@click.argument("name")
+@click.option("--engine", type=click.Choice(["workflows", "airflow"]), default="workflows", show_default=True)
+@click.option("--directory", default="pipelines", show_default=True, help="Folder of the definitions.")
+@_JSON
+@click.pass_context
+def new_pipeline(ctx: click.Context, name: str, engine: str, directory: str, as_json: bool) -> int:
+    """Write a definition NAME.yaml to begin with; it is right as it stands."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import new as made
+
+        output.root = root = _root(ctx)
+        word = {"workflows": "cloud_workflows", "airflow": "composer"}[engine]
+        _made(output, made.pipeline(root, name, folder=directory, engine=word))
+
+    return execute(Output("new", as_json), body)
+
+
+@new.command("stack")
+@click.argument("name")
+@click.option("--project", required=True, help="Id of the Google Cloud project.")
+@click.option("--region", required=True, help="Region, such as europe-west1.")
+@_JSON
+@click.pass_context
+def new_stack(ctx: click.Context, name: str, project: str, region: str, as_json: bool) -> int:
+    """Write a stack file Pulumi.NAME.yaml to begin with."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import new as made
+
+        output.root = root = _root(ctx)
+        _made(output, made.stack(root, name, project=project, region=region))
+
+    return execute(Output("new", as_json), body)
+
+
+@new.command("editor")
+@click.option("--directory", default="pipelines", show_default=True, help="Folder of the definitions.")
+@_JSON
+@click.pass_context
+def new_editor(ctx: click.Context, directory: str, as_json: bool) -> int:
+    """Only write the schemas and wire them into the editor; also after an upgrade of dp."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show import new as made
+
+        output.root = root = _root(ctx)
+        _made(output, made.editor(root, folder=directory))
+
+    return execute(Output("new", as_json), body)
+
+
+def _made(output: Output, made: Made) -> None:
+    output.data = {"files": [file.as_posix() for file in made.files], "by_hand": list(made.by_hand)}
+    for file in made.files:
+        output.say(file.as_posix())
+    if not made.files:
+        output.say("nothing to write: the schemas and the editor's settings are as they should be")
+    for line in made.by_hand:
+        output.say(line)
+
+
+COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema, iam, new)
 """All of them: `for command in COMMANDS: dp.add_command(command)`."""
