@@ -6,7 +6,7 @@ STACK ?= dev
 SAMPLES := pipelines/demo_pipeline_cloud_workflows.json pipelines/demo_pipeline_composer.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test test-fast check lint benchmark clean
+.PHONY: help setup up down cdap test test-fast check lint benchmark clean
 
 help: ## this list
 	@echo "data-platform: what make can do"
@@ -22,12 +22,15 @@ down: ## destroy that stack and empty the embedded cloud
 	@$(PYTHON) tools/setup.py --for up
 	@$(BIN)/dp down $(STACK) --local
 
+cdap: ## start a real CDAP to try pipelines on (Java 17, Maven); stop it with: dp datafusion sandbox down
+	@$(PYTHON) tools/cdap/sandbox.py up
+
 test: setup ## all tests
 	@$(BIN)/pytest -n 2
 
 test-fast: ## the tests that need neither the engine nor Airflow (under a minute)
 	@$(PYTHON) tools/setup.py --for up
-	@$(BIN)/pytest -n 2 -m "not engine and not airflow and not fresh and not meaning"
+	@$(BIN)/pytest -n 2 -m "not engine and not airflow and not cdap and not fresh and not meaning"
 
 lint: ## format, lint, types and import rules
 	@$(PYTHON) tools/setup.py --for up

@@ -6,6 +6,8 @@
 | storage account of the lake | `<prefix><environment>lake`: global, letters and digits only |
 | key vault | `<prefix>-<environment>-kv`, from generation 2 on with `<generation>`: global, free only once purged |
 | identity | `<prefix>-<environment>-<identity>` |
+| Databricks workspace, access connector | `<prefix>-<environment>-databricks` |
+| catalog | `<prefix>_<environment>` |
 | Log Analytics workspace, action group | `<prefix>-<environment>-logs`, `-alerts` |
 """
 
@@ -15,12 +17,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dataplatform.config.check import LoadedStack
+from dataplatform.config.platform import Azure
 from infra.naming import Namer
 
 GROUP = "azure-native:resources:ResourceGroup"
 ACCOUNT = "azure-native:storage:StorageAccount"
 VAULT = "azure-native:keyvault:Vault"
 IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
+WORKSPACE = "azure-native:databricks:Workspace"
+CONNECTOR = "azure-native:databricks:AccessConnector"
 LOGS = "azure-native:operationalinsights:Workspace"
 ALERTS = "azure-native:monitor:ActionGroup"
 
@@ -35,6 +40,9 @@ class AzureNames:
     identities: Mapping[str, str]
     logs: str
     alerts: str
+    databricks: str | None
+    connector: str
+    catalog: str
 
 
 def azure_names(loaded: LoadedStack) -> AzureNames:
@@ -53,7 +61,15 @@ def azure_names(loaded: LoadedStack) -> AzureNames:
         else None,
         identities={key: names.make(IDENTITY, f"{stem}-{key}", "identities", key) for key in azure.identities},
         logs=names.make(LOGS, f"{stem}-logs", "monitoring") if azure.monitoring else "",
+        databricks=names.make(WORKSPACE, f"{stem}-databricks", "databricks") if azure.databricks else None,
+        connector=names.make(CONNECTOR, f"{stem}-databricks", "databricks") if azure.databricks else "",
+        catalog=_catalog(azure, environment),
         alerts=names.make(ALERTS, f"{stem}-alerts", "monitoring") if azure.monitoring else "",
     )
     names.finish()
     return found
+
+
+def _catalog(azure: Azure, environment: str) -> str:
+    catalog = azure.databricks.unity_catalog if azure.databricks is not None else None
+    return (catalog.name if catalog is not None else None) or f"{azure.prefix}_{environment}"

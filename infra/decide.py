@@ -14,6 +14,7 @@ from dataplatform.config.check import LoadedStack, load_stack
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError, nearest
 from infra.azure_names import AzureNames, azure_names
+from infra.databricks_files import DatabricksFiles, read_files
 from infra.naming import GcpNames, gcp_names
 from infra.pipelines import CompiledPipelines, compile_pipelines
 from infra.stack_file import StackFile
@@ -26,6 +27,7 @@ class Decided:
     loaded: LoadedStack
     names: GcpNames | None
     azure_names: AzureNames | None
+    databricks: DatabricksFiles
     pipelines: CompiledPipelines
 
 
@@ -47,13 +49,18 @@ def decide(root: Path, stack: str) -> Decided:
         diagnostics.extend(error.diagnostics.items)
     if gcp is not None:
         diagnostics.extend(_unknown_references(loaded, gcp).items)
+    databricks = DatabricksFiles()
+    try:
+        databricks = read_files(root, loaded)
+    except InputError as error:
+        diagnostics.extend(error.diagnostics.items)
     try:
         pipelines = compile_pipelines(loaded)
     except InputError as error:
         diagnostics.extend(error.diagnostics.items)
     if diagnostics:
         raise InputError(diagnostics)
-    return Decided(loaded=loaded, names=names, azure_names=azure_found, pipelines=pipelines)
+    return Decided(loaded=loaded, names=names, azure_names=azure_found, databricks=databricks, pipelines=pipelines)
 
 
 def check_stacks(root: Path, stacks: Sequence[str]) -> Diagnostics:

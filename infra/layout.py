@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dataplatform.config.gcp.bigquery import Dataset
 from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.platform import Gcp
 from infra.naming import key_location
@@ -21,6 +22,8 @@ _KEY_USERS: Mapping[str, tuple[str, ...]] = {
     "composer": ("composer", "storage"),
     "workflows": ("workflows",),
     "cloudsql": ("sqladmin",),
+    "bigquery": ("bigquery",),
+    "pubsub": ("pubsub",),
 }
 # Composer of generation 2 runs in our project, on services that encrypt with its key themselves.
 _COMPOSER_2_KEY_USERS = ("artifactregistry", "composer", "compute", "container", "pubsub", "storage")
@@ -32,6 +35,8 @@ _APIS: Mapping[str, tuple[str, ...]] = {
     "composer": ("composer", "storage"),
     "workflows": ("workflowexecutions", "workflows"),
     "cloudsql": ("compute", "secretmanager", "sqladmin"),
+    "bigquery": ("bigquery",),
+    "pubsub": ("pubsub",),
 }
 _ALWAYS = ("cloudkms", "cloudresourcemanager", "iam")
 
@@ -45,6 +50,8 @@ class KeyRing:
     location: str
     services: tuple[str, ...]
     """The keys in it, by the service each is for."""
+    keys: tuple[str, ...] = ()
+    """The stack's own keys in it."""
 
 
 def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
@@ -56,6 +63,8 @@ def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
         "composer": gcp.composer is not None,
         "workflows": gcp.workflows is not None,
         "cloudsql": bool(gcp.cloud_sql),
+        "bigquery": gcp.bigquery is not None and bool(gcp.bigquery.datasets),
+        "pubsub": None in lake_topics(gcp).values() or None in rotation_topics(gcp),
     }
     users = {service: _KEY_USERS[service] for service, there in present.items() if there}
     if gcp.composer is not None and gcp.composer.generation == 2:
@@ -69,7 +78,11 @@ def required_apis(gcp: Gcp) -> frozenset[str]:
     called = {api for service in users for api in _APIS[service]}
     if gcp.composer is not None:
         called.update(composer_apis(gcp.composer))
-    called.update(network_apis(gcp))
+    called.update(network_apis(gcp), gcp.apis)
+    if gcp.bigquery is not None:
+        called.add("bigquery")
+    if lake_topics(gcp) or rotation_topics(gcp):
+        called.add("pubsub")
     return frozenset(called.union(_ALWAYS, *users.values()))
 
 
@@ -101,13 +114,58 @@ def network_users(gcp: Gcp) -> tuple[str, ...]:
 
 
 def key_rings(gcp: Gcp) -> tuple[KeyRing, ...]:
-    """The stack's rings: one in its region, and one where the lake is if that is elsewhere."""
+    """The stack's rings: one in its region, one where the lake is if that is elsewhere, one wherever else keys are."""
     lake_location = key_location(gcp.region, gcp.lake.location if gcp.lake else None)
-    services = tuple(sorted(key_users(gcp)))
-    there = ("storage",) if lake_location != gcp.region and "storage" in services else ()
-    here = tuple(service for service in services if service not in there)
+    places = key_places(gcp)
+    elsewhere = sorted({location for found in places.values() for location in found} - {gcp.region, lake_location})
+    components = {gcp.region: "kms", **({lake_location: "kms-lake"} if lake_location != gcp.region else {})}
+    components |= {location: f"kms-{location}" for location in elsewhere}
     rings = (
-        KeyRing(component="kms", location=gcp.region, services=here),
-        KeyRing(component="kms-lake", location=lake_location, services=there),
+        KeyRing(
+            component=component,
+            location=location,
+            services=tuple(sorted(service for service, found in places.items() if location in found)),
+            keys=tuple(sorted(gcp.kms.keys)) if location == gcp.region else (),
+        )
+        for location, component in components.items()
     )
-    return tuple(ring for ring in rings if ring.services)
+    return tuple(ring for ring in rings if ring.services or ring.keys)
+
+
+def key_places(gcp: Gcp) -> dict[str, tuple[str, ...]]:
+    """Where each service has a key: with the data it encrypts, because the services want it there."""
+    places: dict[str, tuple[str, ...]] = dict.fromkeys(key_users(gcp), (gcp.region,))
+    if "storage" in places:
+        places["storage"] = (key_location(gcp.region, gcp.lake.location if gcp.lake else None),)
+    if "secretmanager" in places:
+        elsewhere = {location for secret in gcp.secrets.values() for location in secret.locations}
+        places["secretmanager"] = (gcp.region, *sorted(elsewhere - {gcp.region}))
+    if gcp.bigquery is not None and "bigquery" in places:
+        wanted = (dataset_location(gcp, dataset) for dataset in gcp.bigquery.datasets.values())
+        places["bigquery"] = tuple(sorted({key_location(gcp.region, place) for place in wanted}))
+    return places
+
+
+def dataset_location(gcp: Gcp, dataset: Dataset) -> str:
+    """Where a dataset is, as BigQuery writes it: regions small, multi-regions in capitals."""
+    place = dataset.location or gcp.region
+    return place.lower() if "-" in place else place.upper()
+
+
+def lake_topics(gcp: Gcp) -> dict[tuple[str, str], str | None]:
+    """The topic of each notification by zone and key; None for one that the stack makes."""
+    zones = gcp.lake.zones if gcp.lake is not None else {}
+    return {(zone, key): told.topic for zone, found in zones.items() for key, told in found.notifications.items()}
+
+
+def rotation_topics(gcp: Gcp) -> set[str | None]:
+    """The topics that rotation of secrets is told to; None among them for the one that the stack makes."""
+    return {secret.rotation.topic for secret in gcp.secrets.values() if secret.rotation is not None}
+
+
+def airflow_secrets(gcp: Gcp) -> bool:
+    """Whether any secret is an Airflow connection or variable, so that the environment needs the secret backend.
+
+    The prefixes in `infra.naming` are the backend's own defaults, so it needs no arguments but the project.
+    """
+    return any(secret.airflow_connection or secret.airflow_variable for secret in gcp.secrets.values())

@@ -7,6 +7,10 @@ A name that does not fit is a mistake in the stack file: names that are truncate
 | bucket of a zone | `<project>-<environment>-<zone>`: bucket names are global, project ids are too |
 | key ring | `<key_ring>-<environment>`, from generation 2 on `<key_ring>-<environment>-g<generation>` |
 | secret | `<environment>-<secret>` |
+| secret that is Airflow's | `airflow-connections-<id>`, `airflow-variables-<id>`, without the environment |
+| key | the service it is for or its own name, from generation 2 on with `-g<generation>` |
+| dataset | `<environment>_<key>`, or its `id` |
+| topic of a notification, of rotation | `<environment>-<zone>-<key>`, `<environment>-secret-rotation` |
 | Data Fusion instance, Composer environment | `<environment>-<name>` |
 | network | `<environment>-<name>`; what is in it, `<environment>-<name>-<key>` |
 | Cloud SQL instance | `<environment>-<key>`, from generation 2 on `<environment>-<key>-g<generation>` |
@@ -25,6 +29,7 @@ from functools import cache
 from pathlib import Path
 
 from dataplatform.config.check import LoadedStack
+from dataplatform.config.gcp.secrets import Secret
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError
 from infra.network_names import NetworkNames, SqlNames, network_names, sql_names
@@ -37,6 +42,10 @@ DATA_FUSION = "gcp:datafusion/instance:Instance"
 COMPOSER = "gcp:composer/environment:Environment"
 ACCOUNT = "gcp:serviceaccount/account:Account"
 WORKFLOW = "gcp:workflows/workflow:Workflow"
+TOPIC = "gcp:pubsub/topic:Topic"
+DATASET = "gcp:bigquery/dataset:Dataset"
+AIRFLOW_CONNECTIONS, AIRFLOW_VARIABLES = "airflow-connections", "airflow-variables"
+"""Prefixes that Airflow's Secret Manager backend looks for by itself; its separator is a hyphen."""
 
 _ALL_LAKE_LOCATIONS = {"EU": "europe", "US": "us", "ASIA": "asia"}
 
@@ -90,6 +99,11 @@ class GcpNames:
     """`composer`, `datafusion`, `workflows` -> account id."""
     network: NetworkNames | None = None
     cloud_sql: Mapping[str, SqlNames] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    lake_topics: Mapping[str, str] = field(default_factory=dict)
+    """Topics the stack makes for notifications, by `<zone>/<key>`."""
+    rotation_topic: str | None = None
+    """The topic the stack makes for rotation of secrets."""
 
 
 def gcp_names(loaded: LoadedStack) -> GcpNames:
@@ -108,7 +122,10 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
             key_ring_name(gcp.kms.key_ring, environment, gcp.kms.generation),
             *(("kms", "key_ring") if "key_ring" in gcp.kms.model_fields_set else ()),
         ),
-        secrets={key: names.make(SECRET, f"{environment}-{key}", "secrets", key) for key in gcp.secrets},
+        secrets={
+            key: names.make(SECRET, secret_name(key, secret, environment), "secrets", key)
+            for key, secret in gcp.secrets.items()
+        },
         data_fusion=names.make(DATA_FUSION, f"{environment}-{gcp.data_fusion.name}", "data_fusion", "name")
         if gcp.data_fusion
         else None,
@@ -118,6 +135,21 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
         accounts={key: names.make(ACCOUNT, f"{environment}-{key}", part) for key, part in _accounts(gcp).items()},
         network=network_names(gcp, environment, names.make),
         cloud_sql=sql_names(gcp, environment, names.make),
+        datasets={
+            key: names.make(DATASET, dataset.id or f"{environment}_{key}", "bigquery", "datasets", key)
+            for key, dataset in (gcp.bigquery.datasets.items() if gcp.bigquery else ())
+        },
+        lake_topics={
+            f"{zone}/{key}": names.make(
+                TOPIC, f"{environment}-{zone}-{key}", "lake", "zones", zone, "notifications", key
+            )
+            for zone, found in (gcp.lake.zones.items() if gcp.lake else ())
+            for key, told in found.notifications.items()
+            if told.topic is None
+        },
+        rotation_topic=names.make(TOPIC, f"{environment}-secret-rotation", "secrets")
+        if any(secret.rotation is not None and secret.rotation.topic is None for secret in gcp.secrets.values())
+        else None,
     )
     names.finish()
     return found
@@ -136,6 +168,15 @@ def check_names(loaded: LoadedStack) -> Diagnostics:
 def key_ring_name(key_ring: str, environment: str, generation: int) -> str:
     """Physical name of a key ring."""
     return f"{key_ring}-{environment}" + (f"-g{generation}" if generation > 1 else "")
+
+
+def secret_name(key: str, secret: Secret, environment: str) -> str:
+    """Physical name of a secret: what Airflow looks for where it is Airflow's, else with the environment."""
+    if secret.airflow_connection is not None:
+        return f"{AIRFLOW_CONNECTIONS}-{secret.airflow_connection}"
+    if secret.airflow_variable is not None:
+        return f"{AIRFLOW_VARIABLES}-{secret.airflow_variable}"
+    return f"{environment}-{key}"
 
 
 def key_location(region: str, lake_location: str | None) -> str:

@@ -5,7 +5,7 @@ Every definition goes to every engine the stack has, Airflow by way of Composer 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.gcp.generated import Generated
 from dataplatform.compile import airflow
@@ -28,7 +28,7 @@ class CompiledPipelines:
     workflows: tuple[Generated, ...] = ()
     workflow_ids: tuple[tuple[str, str], ...] = ()
     """Definition and workflow id; a part of a large pipeline is `<definition>/part-<n>`."""
-    access: Access = Access()
+    access: Access = field(default_factory=Access)
     """The rights that the pipelines need."""
 
 

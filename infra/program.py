@@ -36,6 +36,7 @@ def register(decided: Decided) -> None:
                 names=decided.names,
                 pipelines=decided.pipelines,
                 secret_values={name: config.require_secret(name) for name in platform.gcp.secrets},
+                schemas=decided.loaded.schemas,
             )
         )
     if platform.azure is not None:
@@ -50,6 +51,7 @@ def register(decided: Decided) -> None:
                 azure=platform.azure,
                 stack=decided.loaded.name,
                 names=decided.azure_names,
+                databricks=decided.databricks,
                 secret_values={
                     name: config.require_secret(name) for name, secret in secrets.items() if secret.source == "config"
                 },

@@ -7,14 +7,17 @@ The two generations share one resource and differ in which fields they take; all
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_gcp import composer, serviceaccount, storage
+from pulumi_gcp import composer, serviceaccount
 
-from components.gcp.iam import grant_on_project
+from components.gcp import composer_settings as settings
+from components.gcp.composer_workloads import user_workloads
+from components.gcp.iam import grant_on_project, grant_rights
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
+from dataplatform.compile.access import Right
 from dataplatform.config.gcp.composer import Composer as ComposerConfig
 from dataplatform.config.gcp.composer import Workloads
 
@@ -33,15 +36,19 @@ class ComposerArgs:
     agent: pulumi.Input[str]
     """IAM member of the Composer service agent."""
     key: EncryptionKey
-    buckets: Mapping[str, pulumi.Input[str]]
-    """Buckets its tasks read and write, by zone."""
-    executors_project: str
-    """Project of the step executors its tasks call."""
-    invoker_roles: Sequence[str]
-    """Roles that calling them needs."""
+    rights: Sequence[Right]
+    """What its pipelines' steps need."""
+    rights_need: Sequence[pulumi.Resource]
+    """What the grants of these wait for beside `depends_on`."""
+    made: Mapping[str, pulumi.Resource]
+    """What the stack makes of that which rights are on, by its path."""
     labels: Labels
     protect: bool
     depends_on: Sequence[pulumi.Resource]
+    buckets: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """Buckets of the lake by zone, for snapshots."""
+    secret_values: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """Secret outputs by the names of `gcp.secrets`, for the secrets of workloads."""
 
 
 class Composer(pulumi.ComponentResource):
@@ -59,6 +66,8 @@ class Composer(pulumi.ComponentResource):
     """Prefix of the DAGs in their bucket, without slashes at its ends."""
     member: pulumi.Output[str]
     """IAM member of the identity that tasks run as."""
+    access: Sequence[pulumi.Resource]
+    """The grants that its pipelines' steps need."""
 
     def __init__(self, name: str, args: ComposerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dp:gcp:Composer", name, {}, opts)
@@ -70,6 +79,16 @@ class Composer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.depends_on)),
         )
         before = self._grants(name, args, account)
+        # What its pipelines need the environment does not wait for; its DAGs do.
+        self.access = grant_rights(
+            name,
+            parent=self,
+            project=args.project,
+            member=account.member,
+            rights=args.rights,
+            depends_on=[*args.depends_on, *args.rights_need],
+            made=args.made,
+        )
         environment = composer.Environment(
             name,
             project=args.project,
@@ -78,6 +97,16 @@ class Composer(pulumi.ComponentResource):
             config=_config(args, account),
             labels=args.labels.as_dict(),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[*args.key.grants, *before]),
+        )
+        user_workloads(
+            name,
+            parent=self,
+            config=args.config,
+            project=args.project,
+            region=args.region,
+            environment=environment,
+            values=args.secret_values,
+            protect=args.protect,
         )
         self.environment_name = environment.name
         self.airflow_uri = environment.config.airflow_uri
@@ -104,25 +133,6 @@ class Composer(pulumi.ComponentResource):
             roles=("roles/composer.worker",),
             depends_on=args.depends_on,
         )
-        # The executors' project may be another one: the key tells its grants apart from those above.
-        grants += grant_on_project(
-            f"{name}-executors",
-            parent=self,
-            project=args.executors_project,
-            member=account.member,
-            roles=args.invoker_roles,
-            depends_on=args.depends_on,
-        )
-        grants += [
-            storage.BucketIAMMember(
-                f"{name}-tasks-{zone}",
-                bucket=bucket,
-                role="roles/storage.objectUser",
-                member=account.member,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            for zone, bucket in sorted(args.buckets.items())
-        ]
         if args.config.generation == 2:
             # Generation 2 runs in our project: the agent binds its Kubernetes accounts to this identity.
             grants.append(
@@ -149,23 +159,18 @@ def split_prefix(dag_gcs_prefix: str) -> tuple[str, str]:
 def _config(args: ComposerArgs, account: serviceaccount.Account) -> composer.EnvironmentConfigArgs:
     config = args.config
     modern = config.generation == 3
-    node = composer.EnvironmentConfigNodeConfigArgs(
-        service_account=account.email,
-        network=config.network.network if config.network else None,
-        subnetwork=config.network.subnetwork if config.network else None,
-    )
-    software = composer.EnvironmentConfigSoftwareConfigArgs(
-        image_version=config.image_version,
-        airflow_config_overrides=dict(config.airflow_config_overrides) or None,
-        env_variables=dict(config.env_variables) or None,
-        pypi_packages=dict(config.pypi_packages) or None,
-    )
     return composer.EnvironmentConfigArgs(
         environment_size=f"ENVIRONMENT_SIZE_{config.size.upper()}",
-        node_config=node,
-        software_config=software,
+        node_config=settings.node(config, account.email),
+        software_config=settings.software(config),
         encryption_config=composer.EnvironmentConfigEncryptionConfigArgs(kms_key_name=args.key.id),
         workloads_config=_workloads(config.workloads) if config.workloads else None,
+        resilience_mode="HIGH_RESILIENCE" if config.resilience else None,
+        maintenance_window=settings.maintenance(config),
+        recovery_config=settings.recovery(config, args.buckets),
+        data_retention_config=settings.retention(config),
+        web_server_network_access_control=settings.web_server_access(config),
+        enable_private_builds_only=True if modern and config.private_builds else None,
         # Generation 3 wants one switch, and refuses the block of generation 2 as generation 2 refuses the switch.
         enable_private_environment=True if modern and config.private else None,
         private_environment_config=_private(config) if not modern and config.private else None,
@@ -177,6 +182,7 @@ def _private(config: ComposerConfig) -> composer.EnvironmentConfigPrivateEnviron
         connection_type="PRIVATE_SERVICE_CONNECT" if config.network else "VPC_PEERING",
         cloud_composer_connection_subnetwork=config.network.subnetwork if config.network else None,
         enable_private_endpoint=True,
+        master_ipv4_cidr_block=config.network.master if config.network else None,
     )
 
 

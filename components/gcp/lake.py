@@ -1,6 +1,7 @@
 """The lake: a Cloud Storage bucket for each zone, closed to the public and encrypted with our key.
 
-Deliberately absent: who may read or write. The component that owns an identity grants it what it needs.
+Deliberately absent: who may read or write. The component that owns an identity grants it what it needs, and
+`components.gcp.lake_access` what the stack file says beyond that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from dataplatform.config.gcp.lake import Lake as LakeConfig
 from dataplatform.config.gcp.lake import LifecycleRule, Zone
+
+_ACTIONS = {"delete": "Delete", "abort_incomplete_uploads": "AbortIncompleteMultipartUpload"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,17 @@ class Lake(pulumi.ComponentResource):
         retention = None
         if config.retention is not None:
             retention = storage.BucketRetentionPolicyArgs(
-                retention_period=str(int(config.retention.total_seconds())), is_locked=False
+                retention_period=str(int(config.retention.total_seconds())), is_locked=config.lock_retention
+            )
+        soft_delete = None
+        if config.soft_delete is not None:
+            soft_delete = storage.BucketSoftDeletePolicyArgs(
+                retention_duration_seconds=int(config.soft_delete.total_seconds())
+            )
+        autoclass = None
+        if config.autoclass is not None:
+            autoclass = storage.BucketAutoclassArgs(
+                enabled=True, terminal_storage_class=config.autoclass.terminal_class
             )
         return storage.Bucket(
             logical,
@@ -64,6 +77,8 @@ class Lake(pulumi.ComponentResource):
             encryption=storage.BucketEncryptionArgs(default_kms_key_name=args.key.id),
             lifecycle_rules=[_lifecycle(rule) for _, rule in sorted(config.lifecycle.items())] or None,
             retention_policy=retention,
+            soft_delete_policy=soft_delete,
+            autoclass=autoclass,
             force_destroy=config.force_destroy,
             labels={**args.labels.as_dict(), "zone": zone},
             opts=pulumi.ResourceOptions(
@@ -73,9 +88,16 @@ class Lake(pulumi.ComponentResource):
 
 
 def _lifecycle(rule: LifecycleRule) -> storage.BucketLifecycleRuleArgs:
-    condition = storage.BucketLifecycleRuleConditionArgs(age=rule.age_days)
-    if rule.action == "delete":
-        action = storage.BucketLifecycleRuleActionArgs(type="Delete")
+    condition = storage.BucketLifecycleRuleConditionArgs(
+        age=rule.age_days,
+        days_since_noncurrent_time=rule.noncurrent_days,
+        num_newer_versions=rule.newer_versions,
+        with_state=rule.state.upper() if rule.state is not None else None,
+        matches_prefixes=list(rule.prefixes) or None,
+        matches_suffixes=list(rule.suffixes) or None,
+    )
+    if rule.action in _ACTIONS:
+        action = storage.BucketLifecycleRuleActionArgs(type=_ACTIONS[rule.action])
     else:
         action = storage.BucketLifecycleRuleActionArgs(type="SetStorageClass", storage_class=rule.action.upper())
     return storage.BucketLifecycleRuleArgs(action=action, condition=condition)

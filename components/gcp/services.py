@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_gcp import organizations, projects, storage
+from pulumi_gcp import bigquery, organizations, projects, storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class ProjectServices(pulumi.ComponentResource):
     def _agent(self, name: str, project: str, api: str) -> pulumi.Output[str]:
         """Make sure the service's agent exists and tell its member.
 
-        Two services have no call that makes their agent: Cloud Storage makes it when it is first asked for, Compute
-        Engine when its API is enabled.
+        Three services have no call that makes their agent: Cloud Storage and BigQuery make it when it is first asked
+        for, Compute Engine when its API is enabled.
         """
         if api == "storage":
             asked = storage.get_project_service_account_output(
@@ -68,6 +68,11 @@ class ProjectServices(pulumi.ComponentResource):
                 opts=pulumi.InvokeOutputOptions(parent=self, depends_on=self.needs("cloudresourcemanager", "compute")),
             )
             return known.apply(lambda p: f"serviceAccount:service-{p.number}@compute-system.iam.gserviceaccount.com")
+        if api == "bigquery":
+            default = bigquery.get_default_service_account_output(
+                project=project, opts=pulumi.InvokeOutputOptions(parent=self, depends_on=self.needs("bigquery"))
+            )
+            return default.apply(lambda account: f"serviceAccount:{account.email}")
         identity = projects.ServiceIdentity(
             f"{name}-{api}-agent",
             project=project,

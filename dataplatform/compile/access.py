@@ -13,7 +13,7 @@ of the Airflow connection, and nobody here grants them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dataplatform.compile.plan import Engine, Plan, Step, Target
@@ -27,9 +27,11 @@ ScopeKind = Literal[
 RUN_INVOKER = "roles/run.invoker"
 FUNCTIONS_INVOKER = "roles/cloudfunctions.invoker"
 INVOKERS = (FUNCTIONS_INVOKER, RUN_INVOKER)
-"""To call a function: of the first generation of Cloud Functions, and of the second, which are services of Cloud Run."""
+"""To call a function: of the first generation of Cloud Functions, and of the second, which is a Cloud Run service."""
 ON_FAILURE = "on failure"
 """Stands for a step where a right is needed to tell of a failed run."""
+SCHEDULE = "schedule"
+"""Stands for a step where a right is needed to start a pipeline when it is due."""
 PARTS = "parts"
 """Stands for a step where a right is needed because the pipeline is too large for one workflow."""
 
@@ -83,7 +85,7 @@ class Needed:
     """A right that an identity needs, and the step it needs it for."""
 
     identity: str
-    """`workflows`, `composer`, `function:<name>`, or `connection:<id>` of Airflow's."""
+    """`workflows`, `composer`, `triggers`, `function:<name>`, or `connection:<id>` of Airflow's."""
     right: Right
     because: tuple[str, str]
     """Pipeline and step."""
@@ -117,6 +119,8 @@ class Surroundings:
     """On what the right to call them is granted."""
     rbac: frozenset[str] = frozenset()
     """Paths of Data Fusion instances that have role-based access."""
+    triggers: bool = False
+    """Whether an account of the stack's own, `triggers`, starts the workflows of pipelines that have a schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +175,8 @@ def _on_workflows(plan: Plan, about: Surroundings, *, large: bool) -> Iterator[N
             yield from _service(who, plan, step, about, "rest")
         else:
             yield _call(who, plan, about, step.id, _intermediate(plan))
+    if plan.schedule is not None and about.triggers:
+        yield replace(_execute(plan, about, SCHEDULE, "start the workflow when it is due"), identity="triggers")
     if large:
         yield _execute(plan, about, PARTS, "run the workflows that a large pipeline is split into")
     if plan.on_failure:

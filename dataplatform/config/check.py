@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataplatform.config.bigquery_schema import load_schemas
 from dataplatform.config.definitions import load_definition
 from dataplatform.config.findings import AT
 from dataplatform.config.folder import directory_problem, load_folder
+from dataplatform.config.gcp.bigquery import Column
 from dataplatform.config.loader import load_document, shown_path
 from dataplatform.config.pipeline import Definition
 from dataplatform.config.platform import Platform
@@ -42,6 +44,8 @@ class LoadedStack:
     secrets: frozenset[str]
     """Names of the declared secrets; each has an encrypted value in the file."""
     file: Path
+    schemas: Mapping[tuple[str, str], tuple[Column, ...]] = field(default_factory=dict)
+    """Columns of the BigQuery tables, by dataset and table."""
 
 
 def stack_names(root: Path) -> list[str]:
@@ -77,7 +81,10 @@ def _load(root: Path, stack: str, *, pipelines: bool) -> LoadedStack:
     files = _stack_files(root)
     read = _read(root, files, [stack], diagnostics)
     definitions: tuple[Definition, ...] = ()
+    schemas: Mapping[tuple[str, str], tuple[Column, ...]] = {}
     if stack in read:
+        schemas, found = load_schemas(root, read[stack])
+        diagnostics.extend(found.items)
         _across(root, files, read, diagnostics)
         if pipelines:
             definitions, found = _pipelines(root, read[stack])
@@ -92,6 +99,7 @@ def _load(root: Path, stack: str, *, pipelines: bool) -> LoadedStack:
         definitions=definitions,
         secrets=read[stack].secrets,
         file=read[stack].file,
+        schemas=schemas,
     )
 
 
@@ -110,6 +118,7 @@ def check_stacks(root: Path, stacks: Sequence[str] = ()) -> Diagnostics:
     _across(root, files, read, diagnostics)
     seen: set[tuple[str, Given]] = set()
     for file in read.values():
+        diagnostics.extend(load_schemas(root, file)[1].items)
         asked = _asked(file)
         if asked is not None and asked in seen:
             continue  # the same folder with the same executors has the same mistakes

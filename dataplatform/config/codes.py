@@ -66,7 +66,13 @@ CODES: Final = MappingProxyType(
         "DP234": "The settings of a Cloud SQL instance contradict each other, or its edition does not have one",
         "DP235": "A user or a connection of Cloud SQL names what is not declared, or a reader who lacks the password",
         "DP250": "The settings of a part on Azure contradict each other",
+        "DP252": "A file of the Databricks workspace is missing, or is not what it is named as",
         "DP251": "A network rule of Azure names an address that it cannot",
+        "DP260": "An API is not known, or is named twice",
+        "DP261": "A key of Cloud KMS cannot be what is asked of it, or adoption names keys that are not the stack's",
+        "DP262": "The settings of a secret contradict each other, or Airflow could not find or read it",
+        "DP264": "A dataset, table or view of BigQuery contradicts itself, or a view reads what is not there",
+        "DP265": "The columns of a BigQuery table are wrong, or its partitions or clusters do not fit them",
         # Definitions
         "DP301": "The pipelines folder is missing or is not a folder",
         "DP302": "The pipelines folder holds no definition",

@@ -62,6 +62,24 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "a GUID",
         "write it in lower case with its hyphens, such as 00000000-0000-4000-8000-000000000000",
     ),
+    r"^[a-z_][a-z0-9_]{0,254}$": (
+        "a name in Unity Catalog",
+        "use at most 255 lower-case letters, digits and '_', a letter or '_' first",
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": (
+        "the id of a release",
+        "use at most 64 letters, digits, '.', '_' and '-', a letter or digit first",
+    ),
+    r"^UTC([+-](0[0-9]|1[0-4]))?$": ("a time zone of snapshots", "write UTC, or an offset such as UTC+01"),
+    r"^(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]|\$bucket:[a-z][a-z0-9-]*)(/.+)?$": (
+        "a folder for snapshots",
+        "write gs://<bucket>/<folder>, or $bucket:<zone>/<folder> of the lake",
+    ),
+    r"^[A-Za-z0-9._-]{1,253}$": (
+        "a key of a Kubernetes secret or config map",
+        "use at most 253 letters, digits, '.', '_' and '-'",
+    ),
+    r"^[A-Z][A-Z0-9_]*$": ("the name of a token", "write X for __REPLACE_X__, in capitals"),
     r"^[a-z][a-z0-9]{1,9}$": ("a prefix", "use 2 to 10 lower-case letters and digits, a letter first"),
     r"^[a-z]+[0-9]?$": ("an Azure location", "write its name, such as westeurope"),
     r"^[a-z0-9](-?[a-z0-9]){2,62}$": (

@@ -11,10 +11,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dataplatform.config.azure.databricks import Databricks
 from dataplatform.config.azure.identities import Identity
 from dataplatform.config.azure.key_vault import KeyVault
 from dataplatform.config.azure.lake import AzureLake
 from dataplatform.config.azure.monitoring import AzureMonitoring
+from dataplatform.config.gcp.bigquery import BigQuery
 from dataplatform.config.gcp.cloud_sql import CloudSql
 from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.gcp.data_fusion import DataFusion
@@ -26,6 +28,7 @@ from dataplatform.config.gcp.secrets import Secret
 from dataplatform.config.gcp.workflows import Workflows
 from dataplatform.config.model import Model
 from dataplatform.config.types import (
+    ApiName,
     AzureLocation,
     AzurePrefix,
     EnvironmentName,
@@ -44,10 +47,13 @@ class Gcp(Model):
 
     project: GcpProjectId
     region: GcpRegion
+    apis: list[ApiName] = []
+    """APIs to enable besides those that the parts of the stack need, by their short names."""
     kms: Kms = Kms()
     network: Network | None = None
     """The network of what is private; services use their own, or what they name, where left out."""
     lake: Lake | None = None
+    bigquery: BigQuery | None = None
     secrets: dict[SecretName, Secret] = {}
     data_fusion: DataFusion | None = None
     composer: Composer | None = None
@@ -69,6 +75,7 @@ class Azure(Model):
     lake: AzureLake | None = None
     key_vault: KeyVault | None = None
     monitoring: AzureMonitoring | None = None
+    databricks: Databricks | None = None
 
 
 class Pipelines(Model):

@@ -6,28 +6,25 @@ has wrong (see `best_effort` in `dataplatform.config.stackfile`): `Findings` dro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Final
 
+from dataplatform.config.apis import APIS, SUFFIX
 from dataplatform.config.document import Node, Path
 from dataplatform.config.findings import AT, Findings
-from dataplatform.config.gcp.lake import Zone
 from dataplatform.config.plaintext import REMEDY, plain_secret
 from dataplatform.config.platform import Gcp, Platform
-from dataplatform.config.regions import MULTI_REGIONS, REGIONS, bucket_location_exists
+from dataplatform.config.regions import REGIONS
 from dataplatform.config.rules_azure import azure_rules
+from dataplatform.config.rules_bigquery import bigquery_rules
 from dataplatform.config.rules_cloud_sql import cloud_sql_rules
 from dataplatform.config.rules_composer import composer_rules
+from dataplatform.config.rules_kms import kms_rules
+from dataplatform.config.rules_lake import lake_rules
 from dataplatform.config.rules_network import network_rules
+from dataplatform.config.rules_secrets import secret_rules
 from dataplatform.config.stepproperties import PLACEHOLDER
 from dataplatform.config.text import dotted, shown
 from dataplatform.diagnostics import nearest
-
-_MEMBER = re.compile(r"(?:user|group|serviceAccount|domain|principal|principalSet|deleted:\w+):.*[^\s]|\$[a-z_]+")
-_MAX_RETENTION = timedelta(days=36525)
-_COLDER: Final = ("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
 
 
 def check_platform(platform: Platform, findings: Findings) -> None:
@@ -55,8 +52,9 @@ def check_platform(platform: Platform, findings: Findings) -> None:
                 key=True,
             )
         return
-    for rule in (_regions, _kms, _lake, _secrets, _data_fusion):
+    for rule in (_regions, _apis, kms_rules, secret_rules, bigquery_rules, _data_fusion):
         rule(gcp, findings)
+    lake_rules(platform, gcp, findings)
     composer_rules(gcp, findings)
     network_rules(gcp, findings)
     cloud_sql_rules(gcp, findings)
@@ -80,107 +78,18 @@ def _region(region: str | None, path: Path, findings: Findings) -> None:
 def _regions(gcp: Gcp, findings: Findings) -> None:
     _region(gcp.region, ("gcp", "region"), findings)
     _region(gcp.executors.region, ("gcp", "executors", "region"), findings)
-    location = gcp.lake.location if gcp.lake else None
-    if location is not None and not bucket_location_exists(location):
-        hint = nearest(location, REGIONS | MULTI_REGIONS)
-        findings.tell("DP210", ("gcp", "lake", "location"), f"there is no location {shown(location)}", hint)
 
 
-def _kms(gcp: Gcp, findings: Findings) -> None:
-    kms = gcp.kms
-    if kms.rotation_period < timedelta(days=1):
-        findings.tell(
-            "DP125", ("gcp", "kms", "rotation_period"), "keys cannot rotate more often than daily", "write P1D or more"
-        )
-    if not timedelta(days=1) <= kms.destroy_scheduled_duration <= timedelta(days=120):
-        findings.tell(
-            "DP125",
-            ("gcp", "kms", "destroy_scheduled_duration"),
-            "a key version waits between 1 and 120 days before it is destroyed",
-            "write P1D to P120D",
-        )
-
-
-def _lake(gcp: Gcp, findings: Findings) -> None:
-    lake = gcp.lake
-    if lake is None:
-        return
-    at: Path = ("gcp", "lake", "zones")
-    if not lake.zones:
-        findings.tell("DP215", at, "the lake has no zone", "name one, or leave zones out for the three usual ones")
-    for name, zone in lake.zones.items():
-        _zone(zone, (*at, name), findings)
-
-
-def _zone(zone: Zone, at: Path, findings: Findings) -> None:
-    retention = zone.retention
-    if retention is not None:
-        if not timedelta(seconds=1) <= retention <= _MAX_RETENTION:
-            findings.tell("DP125", (*at, "retention"), "retention is out of range", "write PT1S to P36525D (100 years)")
-        if zone.versioning:
-            findings.tell(
-                "DP215",
-                (*at, "retention"),
-                "a bucket cannot have both a retention period and versioning, which is on by default",
-                "write versioning: false, or take retention out",
-                needs=((*at, "versioning"),),
-            )
-        if zone.force_destroy:
-            findings.tell(
-                "DP215",
-                (*at, "force_destroy"),
-                "objects under retention cannot be deleted, whatever force_destroy says",
-                "keep one of retention and force_destroy",
-                needs=((*at, "retention"),),
-            )
-    by_age = sorted(zone.lifecycle.items(), key=lambda item: (item[1].age_days, item[0]))
-    coldness, before, ends = _COLDER.index(zone.storage_class), f"storage_class {zone.storage_class}", ""
-    needs: tuple[Path, ...] = ((*at, "storage_class"),)
-    for name, rule in by_age:
-        path: Path = (*at, "lifecycle", name)
-        if ends:
-            message = f"after {rule.age_days} days nothing is left: rule {shown(ends)} has deleted it"
-            findings.tell("DP215", path, message, "give it a lower age_days, or take it out", key=True, needs=needs)
-        elif rule.action == "delete":
-            ends = name
-            if retention is not None and timedelta(days=rule.age_days) < retention:
-                findings.tell(
-                    "DP215",
-                    (*path, "age_days"),
-                    f"it deletes after {rule.age_days} days what retention keeps for longer",
-                    "raise age_days to the retention period",
-                    needs=((*at, "retention"),),
-                )
-        else:
-            target = _COLDER.index(rule.action.upper())
-            if target <= coldness:
-                findings.tell(
-                    "DP215",
-                    (*path, "action"),
-                    f"after {rule.age_days} days objects are {before} already, which is not warmer than {rule.action}",
-                    "let classes grow colder with age: nearline, coldline, archive",
-                    needs=needs,
-                )
-            coldness, before = max(coldness, target), rule.action
-        needs = (*needs, (*path, "age_days"), (*path, "action"))
-
-
-def _secrets(gcp: Gcp, findings: Findings) -> None:
-    for name, secret in gcp.secrets.items():
-        path: Path = ("gcp", "secrets", name)
-        if name == "platform":
-            findings.tell("DP205", path, "the key data-platform:platform is the stack itself", "choose another name")
-        for i, accessor in enumerate(secret.accessors):
-            here = (*path, "accessors", i)
-            if accessor in ("allUsers", "allAuthenticatedUsers"):
-                findings.tell("DP124", here, f"{shown(accessor)} would publish the secret", "name who may read it")
-            elif not _MEMBER.fullmatch(accessor):
-                findings.tell(
-                    "DP124",
-                    here,
-                    f"{shown(accessor)} is not a member",
-                    "write user:…, group:…, serviceAccount:… or an identity of the stack such as $composer",
-                )
+def _apis(gcp: Gcp, findings: Findings) -> None:
+    for index, api in enumerate(gcp.apis):
+        at: Path = ("gcp", "apis", index)
+        short = api.removesuffix(SUFFIX)
+        if short in APIS and api != short:
+            findings.tell("DP260", at, f"an API is written without {SUFFIX}", f"write {short}")
+        elif api not in APIS:
+            findings.tell("DP260", at, f"there is no API {shown(api)}", nearest(short.lower(), APIS))
+        if api in gcp.apis[:index]:
+            findings.tell("DP260", at, f"{shown(api)} stands here twice", "take one of them out")
 
 
 def _data_fusion(gcp: Gcp, findings: Findings) -> None:

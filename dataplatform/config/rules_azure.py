@@ -42,6 +42,51 @@ def azure_rules(azure: Azure, findings: Findings) -> None:
                 "make a second identity",
             )
     _vault(azure, findings)
+    _databricks(azure, findings)
+
+
+def _databricks(azure: Azure, findings: Findings) -> None:
+    config = azure.databricks
+    if config is None:
+        return
+    at: Path = ("azure", "databricks")
+    if config.secret_scopes and azure.key_vault is None:
+        findings.tell(
+            "DP218",
+            (*at, "secret_scopes"),
+            "a secret scope is backed by the stack's key vault, and the stack has none",
+            "add azure.key_vault, or take secret_scopes out",
+            needs=(("azure", "key_vault"),),
+            key=True,
+        )
+    if config.secret_scopes and config.service_principal is None:
+        findings.tell(
+            "DP218",
+            (*at, "secret_scopes"),
+            "the vault must let Databricks read it, and the stack does not say who that is in this tenant",
+            "add service_principal: what az ad sp show --id 2ff814a6-3304-4ab8-85cb-cd0e6f879c1d --query id prints",
+            needs=((*at, "service_principal"),),
+            key=True,
+        )
+    for name, cluster in config.clusters.items():
+        if cluster.policy is not None and cluster.policy not in config.policies:
+            hint = nearest(cluster.policy, config.policies) if config.policies else "declare it under policies"
+            findings.tell(
+                "DP218", (*at, "clusters", name, "policy"), f"there is no policy {shown(cluster.policy)}", hint
+            )
+    catalog = config.unity_catalog
+    if catalog is None:
+        return
+    known = list(azure.lake.filesystems) if azure.lake is not None else []
+    used: list[tuple[Path, str]] = [(("filesystem",), catalog.filesystem)]
+    used += [(("locations", name, "filesystem"), location.filesystem) for name, location in catalog.locations.items()]
+    for path, filesystem in used:
+        if filesystem not in known:
+            hint = nearest(filesystem, known) if known else "add it to azure.lake.filesystems"
+            message = f"the lake has no filesystem {shown(filesystem)}"
+            findings.tell(
+                "DP218", (*at, "unity_catalog", *path), message, hint, needs=(("azure", "lake", "filesystems"),)
+            )
 
 
 def _vault(azure: Azure, findings: Findings) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from dataplatform.config.document import Path
 from dataplatform.config.gcp.composer import Composer, Workload
 from dataplatform.config.platform import Gcp
+from dataplatform.config.rules_composer_settings import settings_rules
 from dataplatform.config.text import shown
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def composer_rules(gcp: Gcp, findings: Findings) -> None:
     _generation(composer, findings)
     _workloads(composer, findings)
     _software(composer, findings)
+    settings_rules(gcp, composer, findings)
 
 
 def _generation(composer: Composer, findings: Findings) -> None:

@@ -50,6 +50,9 @@ def _cidr(value: str) -> str:
     return value
 
 
+ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.-]{1,80}$")]
+"""An API of Google Cloud without its domain, `bigquery`; those that there are, are in `dataplatform.config.apis`."""
+
 Duration = Annotated[timedelta, BeforeValidator(_iso_duration), PlainSerializer(iso_duration, return_type=str)]
 """ISO 8601 duration in days, hours, minutes, seconds."""
 

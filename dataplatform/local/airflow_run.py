@@ -20,6 +20,7 @@ from pathlib import Path
 from dataplatform.compile import airflow
 from dataplatform.compile.plan import Plan
 from dataplatform.compile.runtime import runtime_files
+from dataplatform.local.callers import dag_account
 from dataplatform.local.errors import ToolError
 from dataplatform.local.leftovers import RUN_MARK, run_mark
 from dataplatform.local.run import Execution
@@ -71,6 +72,9 @@ class AirflowExecution(Execution):
             "DATAPLATFORM_TIME_SCALE": str(time_scale),
             RUN_MARK: run_mark(root),
         }
+        account = dag_account(root, plan)
+        if account is not None:
+            variables["DATAPLATFORM_EXECUTORS_EMULATOR_CALLER"] = account
         with self.log.open("w", encoding="utf-8") as out:
             self._process = subprocess.Popen(
                 [str(python), str(WORKER), str(request)],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dataplatform.compile import airflow
 from dataplatform.compile.build import build_plan, target_for
-from dataplatform.compile.plan import Engine
+from dataplatform.compile.plan import Engine, Plan
 from dataplatform.compile.workflows_parts import render_all
 from dataplatform.config.check import load_definition, load_stack_config
 from dataplatform.diagnostics import Diagnostics, InputError, Position, relative
@@ -41,20 +41,27 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
         for name in plan.engines:
             airflows = name == "airflow"
             path = out / ("dags" if airflows else "workflows") / f"{plan.name}.{'py' if airflows else 'yaml'}"
-            parts = () if airflows else render_all(plan)
+            made = {path: airflow.render(plan)} if airflows else _workflows(plan, path)
+            taken = next((one for one in made if one in origin), None)
             if not path.resolve().is_relative_to(out.resolve()):
                 _report(problems, file, "the definition's name leads out of the folder", "rename the file")
-            elif path in origin:
-                _report(problems, file, f"{relative(origin[path])} has the same name", "rename one of the two")
+            elif taken is not None:
+                what = "has the same name" if taken == path else f"also becomes {taken.name}"
+                _report(problems, file, f"{relative(origin[taken])} {what}", "rename one of the two")
             else:
-                origin[path] = file
-                texts[path] = airflow.render(plan) if airflows else parts[0].text
-                texts |= {path.with_name(f"{part.workflow_id}.yaml"): part.text for part in parts[1:]}
+                origin |= dict.fromkeys(made, file)
+                texts |= made
     if problems:
         raise InputError(problems)
     for path, text in texts.items():
         _write(path, text)
     return list(texts)
+
+
+def _workflows(plan: Plan, path: Path) -> dict[Path, str]:
+    """The texts of a pipeline by their files: its workflow's, and those of its parts beside it."""
+    whole, *parts = render_all(plan)
+    return {path: whole.text} | {path.with_name(f"{part.workflow_id}.yaml"): part.text for part in parts}
 
 
 def _report(problems: Diagnostics, file: Path, message: str, remedy: str) -> None:

@@ -109,11 +109,15 @@ def _range(entry: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _patches(known: Mapping[str, Any], paths: list[str]) -> int:
     """How many requests an update is: fields of one group go together."""
-    groups = (known.get("patches") or {}).get("fields") or []
+    groups = [g if isinstance(g, list) else [g] for g in (known.get("patches") or {}).get("fields") or []]
     if not groups:
         return 1
-    touched = {next((g for g in groups if path == g or path.startswith((f"{g}.", f"{g}["))), path) for path in paths}
+    touched = {next((g[0] for g in groups if _within(path, g)), path) for path in paths}
     return max(1, len(touched))
+
+
+def _within(path: str, fields: list[str]) -> bool:
+    return any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in fields)
 
 
 def refuse_replacements(run: Run, stack: str) -> None:

@@ -4,8 +4,8 @@ The contract is that of AEF orchestration-framework (commit c158804), function `
 `get_id` answers 200 with a job id as plain text, `get_status` 200 with `success` or `running`, and everything else is
 500 with the text `Exception : Exception("...")`. A request that lacks what the function reads is refused like there.
 
-What each job does is scripted by its name; every call is recorded. Nothing is run. Deliberately absent: OIDC tokens,
-and the executors behind the intermediate.
+What each job does is scripted by its name; every call is recorded. Nothing is run. Who may call is decided before that,
+by what `serve` is given for it. Deliberately absent: OIDC tokens, and the executors behind the intermediate.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
+
+Admit = Callable[[Mapping[str, str], str], tuple[int, str] | None]
+"""Headers (names in lower case) and path of a call → status and text it is refused with, None where it is admitted."""
 
 Outcome = Literal["success", "failed", "never", "start_fails", "transient_503", "bad_id", "odd_status", "lost_start"]
 
@@ -72,6 +75,7 @@ class _Job:
 @dataclass
 class _State:
     script: Mapping[str, JobScript]
+    admit: Admit | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     jobs: dict[str, _Job] = field(default_factory=dict)
     started: dict[str, int] = field(default_factory=dict)
@@ -127,9 +131,12 @@ class ExecutorServer:
         self.close()
 
 
-def serve(script: Mapping[str, JobScript] | None = None, port: int = 0) -> ExecutorServer:
-    """Serve on 127.0.0.1. `script` says by job name how a job behaves; any other job succeeds at the second poll."""
-    state = _State(script=dict(script or {}))
+def serve(script: Mapping[str, JobScript] | None = None, port: int = 0, admit: Admit | None = None) -> ExecutorServer:
+    """Serve on 127.0.0.1. `script` says by job name how a job behaves; any other job succeeds at the second poll.
+
+    `admit` is asked before a call is answered, and its answer is the call's where it has one.
+    """
+    state = _State(script=dict(script or {}), admit=admit)
     handler = type("Handler", (_Handler,), {"state": state})
     server = _Server(("127.0.0.1", port), handler)
     return ExecutorServer(server, state)
@@ -155,8 +162,10 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(raw)
         except ValueError:
             body = None
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        refused = self.state.admit(headers, self.path) if self.state.admit is not None else None
         with self.state.lock:
-            status, answer = _answer(self.state, body)
+            status, answer = refused or _answer(self.state, body)
             found = body if isinstance(body, dict) else {}
             call = Call(
                 time=arrived,
@@ -164,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
                 job_name=str(found.get("job_name", "")),
                 function=str(found.get("function_url_to_call", "")).rsplit("/", 1)[-1],
                 body=found,
-                headers={key.lower(): value for key, value in self.headers.items()},
+                headers=headers,
                 path=self.path,
                 status=status,
                 answer=answer,

@@ -41,6 +41,8 @@ _STACK_TYPE = "pulumi:pulumi:Stack"
 # Computed outputs inside objects that are also inputs. The answer to a registration is its inputs, and what is missing
 # at the top is unknown by itself; inside an object that was given it would be taken for absent.
 _COMPUTED_INSIDE: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "azure-native:databricks:AccessConnector": (("identity", "principalId"),),
+    "azure-native:datafactory:Factory": (("identity", "principalId"),),
     "gcp:composer/environment:Environment": (
         ("config", "airflowUri"),
         ("config", "dagGcsPrefix"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dataplatform.compile.plan import Engine, Plan
 from dataplatform.local import executors
+from dataplatform.local.callers import admission
 from dataplatform.local.display import SILENCE
 from dataplatform.local.trace import Follower, RunTrace, StepTrace, new_trace
 
@@ -69,7 +70,7 @@ def run(
     trace = new_trace(plan, engine, time_scale)
     named = "Airflow" if engine == "airflow" else "Cloud Workflows"
     say(f"{plan.name} on {named}: starting {len(trace.steps)} steps (waits at {time_scale:g} of their length)")
-    with executors.serve(script) as server:
+    with executors.serve(script, admit=admission(root, plan)) as server:
         began = time.monotonic()
         trace.began = time.time()
         follower = Follower(trace, began)
@@ -88,7 +89,7 @@ def run(
                     last = time.monotonic()
                 time.sleep(0.02)
             for step in trace.settle(execution.states()):
-                say(f"  + {step.id}  succeeded")
+                say(f"  {'+' if step.state == 'succeeded' else 'x'} {step.id}  {step.state}")
         except KeyboardInterrupt:
             trace.finish("cancelled", "stopped by Ctrl-C")
             trace.save(root)

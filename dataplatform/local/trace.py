@@ -69,9 +69,10 @@ class RunTrace:
 
     def settle(self, states: Mapping[str, str]) -> list[StepTrace]:
         """Mark the steps that call no executor, and so were not seen, as the engine tells; returns those."""
-        found = [step for step in self.steps if step.state == "waiting" and states.get(step.id) == "success"]
+        ends: dict[str, StepState] = {"success": "succeeded", "failed": "failed"}
+        found = [step for step in self.steps if step.state == "waiting" and states.get(step.id) in ends]
         for step in found:
-            step.state = "succeeded"
+            step.state = ends[states[step.id]]
         return found
 
     def save(self, root: Path) -> Path:

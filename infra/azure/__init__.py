@@ -8,6 +8,7 @@ from pulumi_azure_native import Provider
 from components.azure.resource_group import ResourceGroup, ResourceGroupArgs
 from components.azure.tags import Tags
 from infra.azure.composition import AzureArgs, Composition
+from infra.azure.databricks import databricks
 from infra.azure.identities import identities
 from infra.azure.key_vault import key_vault
 from infra.azure.lake import lake
@@ -15,7 +16,7 @@ from infra.azure.monitoring import monitoring
 
 __all__ = ["AzureArgs", "compose"]
 
-PARTS = (monitoring, identities, lake, key_vault)
+PARTS = (monitoring, identities, lake, key_vault, databricks)
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 
 

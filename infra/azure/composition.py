@@ -15,6 +15,7 @@ from components.azure.monitoring import Monitoring
 from components.azure.tags import Tags
 from dataplatform.config.platform import Azure, Platform
 from infra.azure_names import AzureNames
+from infra.databricks_files import DatabricksFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class AzureArgs:
     azure: Azure
     stack: str
     names: AzureNames
+    databricks: DatabricksFiles
+    """What the files of the workspace hold."""
     secret_values: Mapping[str, pulumi.Output[str]]
     """Secret outputs by the names of the vault's secrets that the stack file holds."""
 

@@ -11,13 +11,15 @@ from pulumi_gcp import Provider
 
 from components.gcp.labels import Labels
 from components.gcp.services import ProjectServices, ProjectServicesArgs
+from infra.gcp.access import access
+from infra.gcp.bigquery import bigquery
 from infra.gcp.cloud_sql import cloud_sql
 from infra.gcp.composer import composer
 from infra.gcp.composition import Composition, GcpArgs
 from infra.gcp.dags import dags
 from infra.gcp.data_fusion import data_fusion
-from infra.gcp.keys import keys
-from infra.gcp.lake import lake
+from infra.gcp.keys import ciphertexts, key_access, keys
+from infra.gcp.lake import lake, lake_access
 from infra.gcp.network import network
 from infra.gcp.secrets import secrets
 from infra.gcp.workflows import workflows
@@ -25,7 +27,21 @@ from infra.layout import key_users, required_apis
 
 __all__ = ["GcpArgs", "compose"]
 
-PARTS = (network, lake, composer, workflows, data_fusion, secrets, cloud_sql, dags)
+PARTS = (
+    network,
+    lake,
+    composer,
+    workflows,
+    data_fusion,
+    secrets,
+    cloud_sql,
+    bigquery,
+    lake_access,
+    key_access,
+    ciphertexts,
+    access,
+    dags,
+)
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 
 

@@ -26,6 +26,8 @@ def composer(c: Composition) -> None:
             rights=c.rights("composer"),
             rights_need=c.enabled(c.rights("composer")),
             made=c.grantable,
+            buckets=c.buckets,
+            secret_values=c.args.secret_values,
             labels=c.labels,
             protect=c.protect,
             depends_on=c.needs(

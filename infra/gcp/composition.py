@@ -12,7 +12,8 @@ from components.gcp.composer import Composer as ComposerEnvironment
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from components.gcp.services import ProjectServices
-from dataplatform.compile.access import Right
+from dataplatform.compile.access import On, Right
+from dataplatform.config.gcp.bigquery import Column
 from dataplatform.config.platform import Gcp, Platform
 from infra.access import own_instance
 from infra.gcp.network_outputs import NetworkOutputs
@@ -34,6 +35,8 @@ class GcpArgs:
     pipelines: CompiledPipelines
     secret_values: Mapping[str, pulumi.Output[str]]
     """Secret outputs by the names of `gcp.secrets`."""
+    schemas: Mapping[tuple[str, str], Sequence[Column]] = field(default_factory=dict)
+    """Columns of the BigQuery tables, by dataset and table."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +48,7 @@ class Composition:
     labels: Labels
     services: ProjectServices
     keys: Mapping[str, EncryptionKey]
-    """Keys by the service each is for."""
+    """Keys by the service each is for, and as `infra.gcp.keys` says."""
     outputs: dict[str, pulumi.Input[object]]
     """Of the stack."""
     buckets: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
@@ -55,6 +58,8 @@ class Composition:
     composer: ComposerEnvironment | None = None
     grantable: dict[str, pulumi.Resource] = field(default_factory=dict)
     """What pipelines may need a right on and the stack makes, by its path (`On.path`): a grant on it waits for it."""
+    late_grants: Sequence[pulumi.Resource] = ()
+    """Grants to identities on what is made after them."""
     network: NetworkOutputs = field(default_factory=NetworkOutputs)
     """What the network part made, or found; empty where the stack has none."""
 
@@ -74,9 +79,34 @@ class Composition:
         return self.args.platform.protect
 
     def rights(self, identity: str) -> tuple[Right, ...]:
-        """What the pipelines need of an identity; those on the stack's own instance are the instance's to grant."""
-        own = own_instance(self.args.platform, self.gcp)
-        return tuple(right for right in self.args.pipelines.access.rights(identity) if right.on != own)
+        """What an identity's component grants it for the pipelines: all that is not on something made after it."""
+        own, late, said = own_instance(self.args.platform, self.gcp), self._late(), self._said(identity)
+        rights = self.args.pipelines.access.rights(identity)
+        return tuple(right for right in rights if right.on != own and right.on.path not in late and right not in said)
+
+    def late_rights(self, identity: str) -> tuple[Right, ...]:
+        """What the pipelines need of an identity on things that the stack makes after the identity."""
+        late, said = self._late(), self._said(identity)
+        rights = self.args.pipelines.access.rights(identity)
+        return tuple(right for right in rights if right.on.path in late and right not in said)
+
+    def _said(self, identity: str) -> frozenset[Right]:
+        """What the stack file grants an identity by name: of two grants of one right, the first to go takes it away."""
+        config, name = self.gcp.bigquery, f"${identity}"
+        if config is None:
+            return frozenset()
+        found = {Right(role="roles/bigquery.jobUser", on=On(kind="project", project=self.gcp.project))}
+        found = found if name in config.job_users else set()
+        for key, dataset in config.datasets.items():
+            on = On(kind="dataset", project=self.gcp.project, name=self.names.datasets[key])
+            for role, members in (("Viewer", dataset.readers), ("Editor", dataset.writers)):
+                if name in members:
+                    found.add(Right(role=f"roles/bigquery.data{role}", on=on))
+        return frozenset(found)
+
+    def _late(self) -> frozenset[str]:
+        home = f"projects/{self.gcp.project}"
+        return frozenset(f"{home}/datasets/{name}" for name in self.names.datasets.values())
 
     def operators(self) -> dict[str, pulumi.Input[str]]:
         """The identities whose pipelines need a right on the stack's own Data Fusion instance."""
@@ -99,6 +129,13 @@ class Composition:
     def opts(self) -> pulumi.ResourceOptions:
         """Options of a component: the provider its children use."""
         return pulumi.ResourceOptions(providers={"gcp": self.provider})
+
+    def members(self, written: Sequence[str]) -> dict[str, pulumi.Input[str]]:
+        """Members as written, and identities of the stack for `$<name>`, each by a name that is stable."""
+        return {
+            member.removeprefix("$"): self.identities[member[1:]] if member.startswith("$") else member
+            for member in written
+        }
 
     def needs(self, *apis: str, also: Sequence[pulumi.Resource] = ()) -> Sequence[pulumi.Resource]:
         """What a resource that calls these APIs depends on, and what else it does."""

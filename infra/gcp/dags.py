@@ -19,7 +19,7 @@ def dags(c: Composition) -> None:
             prefix=c.composer.dag_prefix,
             dags=compiled.dags,
             runtime=runtime_files(),
-            depends_on=c.needs("storage"),
+            depends_on=c.needs("storage", also=[*c.composer.access, *c.late_grants]),
         ),
         c.opts,
     )

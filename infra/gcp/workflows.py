@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.gcp.workflow_assets import WorkflowAssets, WorkflowAssetsArgs
-from infra.gcp.composition import INVOKER_ROLES, Composition
+from infra.gcp.composition import Composition
 
 
 def workflows(c: Composition) -> None:
@@ -21,12 +21,11 @@ def workflows(c: Composition) -> None:
             account_id=c.names.accounts["workflows"],
             workflows=compiled.workflows,
             workflow_ids=dict(compiled.workflow_ids),
-            executors_project=c.executors_project,
-            invoker_roles=INVOKER_ROLES,
-            calls_workflows=compiled.workflows_call_workflows,
+            rights=c.rights("workflows"),
+            made=c.grantable,
             key=c.keys["workflows"],
             labels=c.labels,
-            depends_on=c.needs("cloudresourcemanager", "iam", "workflows"),
+            depends_on=c.needs("cloudresourcemanager", "iam", "workflows", also=c.enabled(c.rights("workflows"))),
         ),
         c.opts,
     )

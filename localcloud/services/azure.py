@@ -130,6 +130,12 @@ class ArmResource:
         """Inputs and defaults; what Azure fills in is unknown before a creation."""
         values = self._resolve(call, inputs)
         outputs = self.table.facts.get("outputs", ())
+        identity = values.get("identity")
+        if isinstance(identity, dict) and "SystemAssigned" in str(identity.get("type")):
+            held = (old or {}).get("identity")
+            known = held if isinstance(held, dict) and held.get("principalId") else {}
+            made = {name: known.get(name, UNKNOWN) for name in ("principalId", "tenantId")}
+            values["identity"] = {**made, **identity}
         if old is not None:
             return {**old, **values}
         return {**{name: UNKNOWN for name in outputs if name not in values}, **values}

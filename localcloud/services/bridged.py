@@ -34,6 +34,8 @@ _NAMED = {
     "Library": "{clusterId}/{jar}{whl}{egg}",
 }
 """Databricks types whose id is made of their inputs; every other one is numbered by the workspace."""
+_ONE = {("SqlEndpoint", "odbcParams"): {"hostname": "{host}", "path": "/sql/1.0/warehouses/{id}", "port": 443}}
+"""Outputs that Terraform has as a list of one, and the SDK as that one."""
 _PARENTS = {
     "Schema": (("Catalog", "{catalogName}"),),
     "Volume": (("Schema", "{catalogName}.{schemaName}"),),
@@ -91,18 +93,26 @@ class BridgedResource:
         if store.find_key(call.tx, key) is not None:
             raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"{self.kind} '{resource_id}' already exists")
         now = time.time()
-        outputs = {**values, **self._made(values, resource_id, serial, now)}
+        outputs = {**values, **self._made(values, resource_id, serial, now, call.settings.get("host"))}
         row = Row(resource_id, self.token, None, key, inputs, outputs, call.secrets, "user", now, now)
         store.insert(call.tx, row)
         return state_of(row)
 
-    def _made(self, values: dict[str, Any], resource_id: str, serial: int, now: float) -> dict[str, Any]:
+    def _made(
+        self, values: dict[str, Any], resource_id: str, serial: int, now: float, host_of: str | None
+    ) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for name in self.table.computed:
             prop = self.table.properties.get(name)
             if name in values or prop is None or not prop.output_only:
                 continue
-            if name == "clientId":
+            if (self.kind, name) in _ONE:
+                host = str(host_of or "").removeprefix("https://")
+                filled = _ONE[self.kind, name]
+                made[name] = {
+                    k: v.format(host=host, id=resource_id) if isinstance(v, str) else v for k, v in filled.items()
+                }
+            elif name == "clientId":
                 made[name] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.token}#{serial}#client"))
             elif name in ("value", "tokenValue"):
                 made[name] = f"embedded-cloud-{serial}"

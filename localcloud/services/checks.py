@@ -10,6 +10,7 @@ from localcloud import store
 from localcloud.errors import ApiError
 from localcloud.services import google, identity
 from localcloud.services.base import Call
+from localcloud.store import Row
 
 ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 _KEY_LOCATIONS = {"eu": "europe"}
@@ -177,6 +178,16 @@ def add_agent(call: Call, project: str, service: str, email: str, role: str | No
         )
 
 
+PUBLISHERS = ("roles/pubsub.publisher", "roles/pubsub.editor", "roles/pubsub.admin")
+"""Roles to publish to a topic with."""
+
+
+def may_publish(call: Call, topic: str, email: str, project: str) -> bool:
+    """Whether the account may publish: granted on the topic, or on its project or that of the caller."""
+    member, places = f"serviceAccount:{email}", (topic, f"projects/{topic.split('/')[1]}", f"projects/{project}")
+    return any(store.granted(call.tx, place, role, member) for role in PUBLISHERS for place in places)
+
+
 def key_parts(name: str) -> tuple[str, str, str, str]:
     """Project, location, ring and key of a Cloud KMS key name."""
     match = _KEY.match(name)
@@ -194,6 +205,11 @@ def may_use_key(call: Call, key: str, email: str) -> bool:
     return any(store.granted(call.tx, place, ENCRYPTER, member) for place in places)
 
 
+def encrypts(key: Row) -> bool:
+    """Whether a key has a version that encrypts: one that was destroyed has none, also once it was imported again."""
+    return key.origin != "kept" and bool(key.outputs.get("primaries"))
+
+
 def require_key(call: Call, key: str, *, location: str, email: str, refusal: ApiError) -> None:
     """A customer-managed key must exist, lie where the data lies, and be usable by the service's agent.
 
@@ -201,7 +217,7 @@ def require_key(call: Call, key: str, *, location: str, email: str, refusal: Api
     """
     _, key_location, _, _ = key_parts(key)
     row = store.find(call.tx, "gcp:kms/cryptoKey:CryptoKey", key)
-    if row is None or row.origin == "kept":
+    if row is None or not encrypts(row):
         raise refusal
     wanted = location.lower()
     if key_location.lower() != _KEY_LOCATIONS.get(wanted, wanted):

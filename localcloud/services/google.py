@@ -208,6 +208,21 @@ def unknown_role(role: str) -> bool:
     return bool(difflib.get_close_matches(name, known, n=1, cutoff=0.9)) and f"{name}s" not in known
 
 
+def unknown_api(service: str) -> bool:
+    """Whether an API surely does not exist: it differs from one that is known here by a slip of the pen."""
+    known = {
+        *DEFAULT_APIS,
+        *(f"{short}.googleapis.com" for short in (*API_TITLES, *AGENTS_AT_ENABLEMENT, *AGENTS_ON_DEMAND)),
+    }
+    if service in known or not service.endswith(".googleapis.com"):
+        return False
+    short = service.removesuffix(".googleapis.com")
+    names = [name.removesuffix(".googleapis.com") for name in known]
+    close = difflib.get_close_matches(short, names, n=1, cutoff=0.88)
+    # A longer name of the same family (`pubsublite` beside `pubsub`) is another product.
+    return bool(close) and not short.startswith(close[0]) and not close[0].startswith(short)
+
+
 def api_of(token: str) -> str | None:
     """The API a resource type belongs to, `cloudkms.googleapis.com`."""
     named = _API_OF_TOKEN.get(token)

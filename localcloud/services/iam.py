@@ -62,6 +62,7 @@ TARGETS = {
     ),
     "gcp:serviceaccount/iAM": Target("gcp:serviceaccount/account:Account", "{serviceAccountId}"),
     "gcp:storage/bucketIAM": Target("gcp:storage/bucket:Bucket", "{bucket}"),
+    "gcp:storage/managedFolderIam": Target("gcp:storage/managedFolder:ManagedFolder", "{bucket}/{managedFolder}"),
 }
 _TOKEN = re.compile(r"^(gcp:\w+/\w*?(?:IAM|Iam|iam|iAM))(Member|Binding):\w+$")
 
@@ -92,8 +93,10 @@ class Grant:
         whole = identity.relative(values[slots[-1]])
         if whole.startswith("projects/") and template != "projects/{project}":
             return whole
-        if template == "{bucket}":
-            return values["bucket"].removeprefix("gs://")
+        if template.startswith("{bucket}"):
+            bucket = values["bucket"].removeprefix("gs://").removeprefix("b/")
+            folder = values.get("managedFolder", "").rstrip("/")
+            return f"{bucket}/{folder}/" if folder else bucket
         if template == "{serviceAccountId}" and "@" in whole:
             return f"projects/{call.settings.project}/serviceAccounts/{whole}"
         return template.format(**{slot: identity.last(value) for slot, value in values.items()})
@@ -107,6 +110,8 @@ class Grant:
 
     def _id(self, inputs: dict[str, Any], resource: str) -> str:
         name = f"b/{resource}" if self.target.template == "{bucket}" else resource
+        if self.target.template == "{bucket}/{managedFolder}":
+            name = "b/" + resource.replace("/", "/managedFolders/", 1)
         if self.target.template == "projects/{project}":
             name = resource.removeprefix("projects/")
         title = (inputs.get("condition") or {}).get("title")
@@ -137,8 +142,8 @@ class Grant:
         """The checks; returns the resource and its project."""
         resource = self._resource(call, inputs)
         parts = resource.split("/")
-        if self.target.template == "{bucket}":
-            row = store.find(call.tx, self.target.token, resource)
+        if self.target.template.startswith("{bucket}"):
+            row = store.find(call.tx, "gcp:storage/bucket:Bucket", parts[0])
             project = row.project if row is not None else None
             if project is None:
                 raise ApiError(404, "notFound", "The specified bucket does not exist.")
@@ -156,6 +161,10 @@ class Grant:
     def _target_exists(self, call: Call, resource: str) -> bool:
         if store.find(call.tx, self.target.token, resource) is not None:
             return True
+        if self.target.token == "gcp:cloudrunv2/service:Service":  # noqa: S105 - a resource type
+            # A function of the second generation is a service of Cloud Run of the same name.
+            function = resource.replace("/services/", "/functions/")
+            return store.find(call.tx, "gcp:cloudfunctionsv2/function:Function", function) is not None
         if self.target.token != "gcp:serviceaccount/account:Account":  # noqa: S105 - a resource type
             return False
         return store.principal_exists(call.tx, identity.last(resource))
@@ -207,6 +216,8 @@ class Grant:
         if len(parts) != (2 if self.binding else 3):
             return None
         resource, role = parts[0].removeprefix("b/"), parts[1]
+        if self.target.template == "{bucket}/{managedFolder}":
+            resource = resource.replace("/managedFolders/", "/", 1)
         if self.target.template == "projects/{project}" and not resource.startswith("projects/"):
             resource = f"projects/{resource}"
         who = store.members(call.tx, resource, role)
@@ -230,6 +241,7 @@ class Grant:
 
     def _slots(self, resource: str) -> dict[str, str]:
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(self.target.template))
+        pattern = pattern.replace("(?P<bucket>.+)", "(?P<bucket>[^/]+)")
         match = re.fullmatch(pattern, resource)
         return match.groupdict() if match else {}
 

@@ -10,12 +10,24 @@ from typing import Any
 
 from localcloud import store
 from localcloud.errors import ApiError
-from localcloud.services import synthesis
+from localcloud.services import checks
 from localcloud.services.base import Call, State
 from localcloud.services.gcp import GoogleResource
 from localcloud.store import Row
 
+_ALGORITHMS = {
+    "ENCRYPT_DECRYPT": r"GOOGLE_SYMMETRIC_ENCRYPTION$|EXTERNAL_SYMMETRIC_ENCRYPTION$",
+    "RAW_ENCRYPT_DECRYPT": r"AES_(128|256)_(GCM|CBC|CTR)$",
+    "ASYMMETRIC_SIGN": r"(EC|RSA|PQ)_SIGN_\w+$",
+    "ASYMMETRIC_DECRYPT": r"RSA_DECRYPT_OAEP_\w+$",
+    "MAC": r"HMAC_SHA\d+$",
+}
+"""Purposes, and what versions of each are made with ("Key purposes and algorithms", documentation of Cloud KMS)."""
 _KEY_NAME = re.compile(r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$")
+
+
+def _seconds(text: Any) -> float | None:
+    return float(str(text).removesuffix("s")) if text else None
 
 
 class KeyRing(GoogleResource):
@@ -43,6 +55,34 @@ class CryptoKey(GoogleResource):
         if not re.match(r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+$", ring):
             raise ApiError(400, "invalid", f"keyRing '{ring}' is not of the form projects/P/locations/L/keyRings/R")
         return super().admitted(call, values)
+
+    def admit(self, call: Call, values: dict[str, Any], resource_id: str) -> None:
+        """Purpose, algorithm, rotation, waiting time."""
+        purpose = str(values.get("purpose") or "ENCRYPT_DECRYPT")
+        if purpose not in _ALGORITHMS:
+            raise ApiError(400, "invalid", f"Invalid value for CryptoKey.purpose: {purpose}")
+        wait = _seconds(values.get("destroyScheduledDuration"))
+        if wait is not None and not 86400 <= wait <= 120 * 86400:
+            raise ApiError(
+                400, "invalid", "destroy_scheduled_duration must be between 24 hours and 120 days, inclusive."
+            )
+        self._admit_versions(values, purpose)
+
+    def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
+        """Versions to come."""
+        self._admit_versions(values, str(row.outputs.get("purpose") or "ENCRYPT_DECRYPT"))
+
+    def _admit_versions(self, values: dict[str, Any], purpose: str) -> None:
+        template = values.get("versionTemplate") or {}
+        algorithm = template.get("algorithm")
+        if algorithm is None and purpose != "ENCRYPT_DECRYPT":
+            raise ApiError(400, "invalid", f"version_template.algorithm is required for purpose {purpose}.")
+        if algorithm is not None and not re.match(_ALGORITHMS[purpose], str(algorithm)):
+            raise ApiError(400, "invalid", f"The algorithm {algorithm} does not fit the purpose {purpose}.")
+        if template.get("protectionLevel", "SOFTWARE") not in ("SOFTWARE", "HSM", "EXTERNAL", "EXTERNAL_VPC"):
+            raise ApiError(400, "invalid", f"Invalid protection level {template['protectionLevel']}.")
+        if values.get("rotationPeriod") and purpose not in ("ENCRYPT_DECRYPT", "RAW_ENCRYPT_DECRYPT"):
+            raise ApiError(400, "invalid", f"Rotation is not supported for keys of purpose {purpose}.")
 
     def made(self, call: Call, values: dict[str, Any], resource_id: str, old: Row | None) -> dict[str, Any]:
         """The first version, unless it was skipped."""
@@ -72,21 +112,36 @@ class CryptoKey(GoogleResource):
 class SecretCiphertext(GoogleResource):
     """`kms.SecretCiphertext`: no resource of the cloud, an encryption kept in the state. Needs a key that encrypts."""
 
+    client_only: tuple[str, ...] = ("additionalAuthenticatedData", "plaintext")
+
     def create(self, call: Call, inputs: dict[str, Any]) -> State:
-        """Encrypt; here the text is a digest, which nothing decrypts."""
+        """Encrypt; here the text is a digest of a fresh nonce and the value, which nothing decrypts."""
         key = str(inputs["cryptoKey"])
-        if not _KEY_NAME.match(key) or store.find(call.tx, "gcp:kms/cryptoKey:CryptoKey", key) is None:
+        project = checks.require_project(call, key.split("/")[1]) if _KEY_NAME.match(key) else None
+        checks.require_api(call, str(project), self.api)
+        row = store.find(call.tx, "gcp:kms/cryptoKey:CryptoKey", key)
+        if row is None:
             raise ApiError(404, "notFound", f"CryptoKey {key} not found.")
-        digest = hashlib.sha256(str(inputs["plaintext"]).encode()).digest()
-        outputs = {**inputs, "ciphertext": base64.b64encode(digest).decode()}
-        resource_id = f"{key}/{synthesis.timestamp(time.time())}"
-        now = time.time()
+        if row.outputs.get("purpose", "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
+            raise ApiError(
+                400, "failedPrecondition", f"{key} has purpose {row.outputs['purpose']}, which does not encrypt."
+            )
+        if not checks.encrypts(row):
+            raise ApiError(400, "failedPrecondition", f"{key} is not enabled, current state is: DESTROYED.")
+        level = (row.outputs.get("versionTemplate") or {}).get("protectionLevel", "SOFTWARE")
+        size, most = len(str(inputs["plaintext"]).encode()), 8192 if level == "HSM" else 65536
+        if size > most:
+            raise ApiError(400, "invalid", f"The plaintext has {size} bytes, at most {most} can be encrypted.")
+        nonce = call.world.next_value(f"ciphertext|{key}")
+        text = f"{key}#{nonce}#{inputs['plaintext']}#{inputs.get('additionalAuthenticatedData', '')}"
+        outputs = {**_given(inputs), "ciphertext": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
+        resource_id, now = f"{key}/{outputs['ciphertext']}", time.time()
         store.insert(
             call.tx,
             Row(
                 resource_id,
                 self.token,
-                None,
+                project,
                 f"{self.token}|{resource_id}",
                 inputs,
                 outputs,
@@ -97,3 +152,12 @@ class SecretCiphertext(GoogleResource):
             ),
         )
         return State(resource_id, inputs, outputs, call.secrets)
+
+    def observe(self, call: Call, row: Row) -> Row | None:
+        """The provider looks whether the key is there still."""
+        held = store.find(call.tx, "gcp:kms/cryptoKey:CryptoKey", str(row.outputs["cryptoKey"]))
+        return row if held is not None else None
+
+
+def _given(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in inputs.items() if not key.startswith("__")}

@@ -62,35 +62,6 @@ def _noun(kind: str) -> str:
     return kind[0].lower() + kind[1:]
 
 
-class Dataset(GoogleResource):
-    """A BigQuery dataset goes with its tables only when told to."""
-
-    def admit(self, call: Call, values: dict[str, Any], resource_id: str) -> None:
-        """The encryption agent needs the key."""
-        key = (values.get("defaultEncryptionConfiguration") or {}).get("kmsKeyName")
-        if key:
-            email = checks.agent(call, str(values["project"]), "bigquery")
-            refusal = ApiError(
-                400,
-                "invalid",
-                f"Cloud KMS Error: Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '{key}' (or"
-                " it may not exist). Please grant Cloud KMS CryptoKey Encrypter/Decrypter role to BigQuery service"
-                f" account: {email}",
-            )
-            location = str(values.get("location") or "US")
-            checks.require_key(call, str(key), location=location, email=email, refusal=refusal)
-
-    def conflict(self, values: Any, resource_id: str) -> ApiError:
-        """The words of BigQuery."""
-        return ApiError(409, "duplicate", f"Already Exists: Dataset {values.get('project')}:{values.get('datasetId')}")
-
-    def admit_delete(self, call: Call, row: Row) -> None:
-        """Refuse while tables are in it."""
-        if store.below(call.tx, row.id) and row.outputs.get("deleteContentsOnDestroy") is not True:
-            _, project, _, dataset = row.id.split("/")
-            raise ApiError(400, "resourceInUse", f"Dataset {project}:{dataset} is still in use")
-
-
 class Topic(GoogleResource):
     """A Pub/Sub topic; the service's agent needs the key."""
 

@@ -30,7 +30,7 @@ class EnabledService(GoogleResource):
         project = checks.require_project(call, values.get("project"))
         checks.require_api(call, project, self.api)
         service = str(values["service"])
-        if not re.match(r"^([a-z0-9-]+\.)+[a-z]{2,}$", service):
+        if not re.match(r"^([a-z0-9-]+\.)+[a-z]{2,}$", service) or google.unknown_api(service):
             raise ApiError(404, "notFound", f"Service '{service}' not found or permission denied.")
         enable(call, project, service)
         return self._state(call, project, service, inputs)

@@ -56,6 +56,7 @@ def _google(token: str) -> Service:
 
 def _special(module: str, kind: str, token: str) -> Service | None:
     from localcloud.services import (
+        bigquery,
         composer,
         datafusion,
         kms,
@@ -70,7 +71,8 @@ def _special(module: str, kind: str, token: str) -> Service | None:
     )
 
     classes: dict[tuple[str, str], type] = {
-        ("bigquery", "Dataset"): more_google.Dataset,
+        ("bigquery", "Dataset"): bigquery.Dataset,
+        ("bigquery", "Table"): bigquery.Table,
         ("composer", "Environment"): composer.Environment,
         ("compute", "Address"): network.Address,
         ("compute", "ForwardingRule"): network.ForwardingRule,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime
 from typing import Any
 
 from localcloud import store
@@ -18,8 +19,17 @@ SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 - a resource type
 _LIMIT = 65536
 
 
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise ApiError(400, "INVALID_ARGUMENT", f"Invalid time: '{text}'.") from None
+
+
 class Secret(GoogleResource):
     """A secret: a name with a replication policy."""
+
+    client_only: tuple[str, ...] = ("deletionProtection", "ttl")
 
     def known_at_plan(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
         """Annotations as they will be."""
@@ -27,12 +37,55 @@ class Secret(GoogleResource):
         return {"effectiveAnnotations": own or {}} if not is_unknown(own) else {}
 
     def admit(self, call: Call, values: dict[str, Any], resource_id: str) -> None:
-        """Customer-managed keys, topics."""
+        """Customer-managed keys, topics, times."""
         self._admit_keys(call, values, str(values["project"]))
+        self._admit_times(values, None)
+        self._admit_topics(call, values, str(values["project"]))
 
     def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
         """The same as at creation."""
         self._admit_keys(call, values, str(row.project))
+        self._admit_times(values, row.outputs)
+        self._admit_topics(call, values, str(row.project))
+
+    def _admit_times(self, values: dict[str, Any], old: dict[str, Any] | None) -> None:
+        """How long it lives, and when it is to be renewed; a time that was there already may have passed."""
+        if values.get("ttl") and values.get("expireTime"):
+            raise ApiError(400, "INVALID_ARGUMENT", "Only one of expire_time and ttl can be set.")
+        rotation = values.get("rotation") or {}
+        period, first = rotation.get("rotationPeriod"), rotation.get("nextRotationTime")
+        if period and not first:
+            raise ApiError(400, "INVALID_ARGUMENT", "next_rotation_time must be set when rotation_period is set.")
+        if period and not 3600 <= float(str(period).removesuffix("s")) <= 3_155_760_000:
+            raise ApiError(400, "INVALID_ARGUMENT", "rotation_period must be between 1 hour and 100 years.")
+        before = old or {}
+        for text, was in ((first, (before.get("rotation") or {}).get("nextRotationTime")), (
+            values.get("expireTime"), before.get("expireTime"))):  # fmt: skip
+            if text and text != was and _moment(str(text)) < time.time():
+                raise ApiError(400, "INVALID_ARGUMENT", f"{text} lies in the past; it must be in the future.")
+        if rotation and not values.get("topics"):
+            raise ApiError(400, "INVALID_ARGUMENT", "Topics must be set when rotation is set.")
+        delay = values.get("versionDestroyTtl")
+        if delay and not 86400 <= float(str(delay).removesuffix("s")) <= 1000 * 86400:
+            raise ApiError(400, "INVALID_ARGUMENT", "version_destroy_ttl must be between 24 hours and 1000 days.")
+        if sum(len(str(k)) + len(str(v)) for k, v in (values.get("annotations") or {}).items()) > 16384:
+            raise ApiError(400, "INVALID_ARGUMENT", "The total size of annotations must be less than 16 KiB.")
+
+    def _admit_topics(self, call: Call, values: dict[str, Any], project: str) -> None:
+        """A topic must be there, and the service's agent allowed to publish to it."""
+        for topic in values.get("topics") or ():
+            name = str(topic.get("name", ""))
+            if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", name):
+                raise ApiError(400, "INVALID_ARGUMENT", f"Topic '{name}' is not of the form projects/*/topics/*.")
+            email = checks.agent(call, project, "secretmanager")
+            there = store.find(call.tx, "gcp:pubsub/topic:Topic", name) is not None
+            if not there or not checks.may_publish(call, name, email, project):
+                raise ApiError(
+                    400,
+                    "FAILED_PRECONDITION",
+                    f"The Secret Manager service identity 'serviceAccount:{email}' does not have permission"
+                    f" 'pubsub.topics.publish' on '{name}', or the topic does not exist.",
+                )
 
     def _admit_keys(self, call: Call, values: dict[str, Any], project: str) -> None:
         replication = values.get("replication") or {}

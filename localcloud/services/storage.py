@@ -13,7 +13,7 @@ from typing import Any
 from localcloud import store
 from localcloud.errors import ApiError
 from localcloud.rules.wire import UNKNOWN, is_unknown
-from localcloud.services import assets, checks, files, synthesis
+from localcloud.services import assets, buckets, checks, files, synthesis
 from localcloud.services.base import Call, State
 from localcloud.services.gcp import GoogleResource
 from localcloud.store import Row
@@ -79,8 +79,9 @@ class Bucket(GoogleResource):
         self._admit_common(call, values, str(values["project"]))
 
     def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
-        """The same as at creation."""
+        """The same as at creation, and what a lock forbids."""
         self._admit_common(call, values, str(row.project))
+        buckets.admit_lock(row.id, row.outputs.get("retentionPolicy"), values.get("retentionPolicy"))
 
     def _admit_common(self, call: Call, values: dict[str, Any], project: str) -> None:
         location = str(values["location"])
@@ -97,6 +98,7 @@ class Bucket(GoogleResource):
         }
         if str(values.get("storageClass", "STANDARD")) not in known:
             raise ApiError(400, "invalid", f"Invalid storage class: '{values['storageClass']}'.")
+        buckets.admit_settings(values)
         # The agent exists from the project's first bucket on.
         email = checks.make_agent(call, project, "storage")
         key = (values.get("encryption") or {}).get("defaultKmsKeyName")
@@ -135,7 +137,13 @@ class Bucket(GoogleResource):
                 )
 
     def admit_delete(self, call: Call, row: Row) -> None:
-        """A bucket with objects goes only when it was last applied with `forceDestroy`."""
+        """A bucket with objects goes only when it was last applied with `forceDestroy`, and none is to be kept."""
+        if buckets.retained(call, row):
+            raise ApiError(
+                403,
+                "retentionPolicyNotMet",
+                f"Bucket {row.id} contains objects that have not met the retention period yet and cannot be deleted.",
+            )
         if files.names(call, row.id) and row.outputs.get("forceDestroy") is not True:
             raise ApiError(
                 409, "conflict", f"Error trying to delete bucket {row.id} without `force_destroy` set to true"
@@ -202,6 +210,7 @@ class BucketObject(GoogleResource):
         values = self.resolve(call, inputs)
         resource_id, values = self.admitted(call, values)
         held = store.find_key(call.tx, self.key(values, resource_id))
+        buckets.admit_removal(call, str(values["bucket"]), str(values["name"]))
         if held is not None:
             store.remove(call.tx, held)
         return super().create(call, inputs)
@@ -258,6 +267,16 @@ class BucketObject(GoogleResource):
             inputs["content"] = outputs["content"] = files.read(call, bucket, name).decode("utf-8", "replace")
         return Row(**{**row.__dict__, "inputs": inputs, "outputs": outputs})
 
+    def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
+        """A new content is a new object, which overwrites the old one."""
+        bucket, name = str(row.outputs["bucket"]), str(row.outputs["name"])
+        if files.md5(assets.content_of(values)) != row.outputs["md5hash"]:
+            buckets.admit_removal(call, bucket, name)
+
+    def admit_delete(self, call: Call, row: Row) -> None:
+        """Not before its time."""
+        buckets.admit_removal(call, str(row.outputs["bucket"]), str(row.outputs["name"]))
+
     def withdraw(self, call: Call, row: Row) -> None:
         """The file goes."""
         files.delete(call, str(row.outputs["bucket"]), str(row.outputs["name"]))
@@ -311,9 +330,7 @@ class Notification(GoogleResource):
         if store.find(call.tx, "gcp:pubsub/topic:Topic", topic) is None:
             raise ApiError(404, "notFound", f"Resource '{topic}' was not found")
         email = checks.agent(call, str(bucket.project), "storage")
-        roles = ("roles/pubsub.publisher", "roles/pubsub.editor", "roles/pubsub.admin")
-        member = f"serviceAccount:{email}"
-        if not any(store.granted(call.tx, t, r, member) for r in roles for t in (topic, f"projects/{bucket.project}")):
+        if not checks.may_publish(call, topic, email, str(bucket.project)):
             raise ApiError(
                 403,
                 "forbidden",

@@ -57,3 +57,55 @@ def write_stack(root: Path, *, azure: str = AZURE, stack: str = "dev", protect: 
         '    labels: {owner: data-platform, cost_center: "4711"}\n' + azure
     )
     return root
+
+
+DATABRICKS = (
+    AZURE
+    + """\
+      databricks:
+        service_principal: 00000000-0000-4000-8000-0000000000aa
+        secret_scopes: [vault]
+        policies: {etl: databricks/policies/etl.json}
+        clusters:
+          etl: {file: databricks/clusters/etl.json, policy: etl, values: {CLUSTER_NAME: x, DATABASE: lake}}
+        warehouses: {reports: {auto_stop_minutes: 20}}
+        notebooks: databricks/notebooks
+        libraries: databricks/libs
+        release: "2026.11.1"
+        unity_catalog:
+          filesystem: datalake
+          locations: {landing: {filesystem: datalake, path: data/lnd}}
+          schemas:
+            raw: {volumes: [files], grants: {analysts: [USE_SCHEMA, SELECT]}}
+          grants: {analysts: [USE_CATALOG]}
+"""
+)
+"""The same with a Databricks workspace, whose files `write_files` writes."""
+
+CLUSTER = """\
+{
+  "cluster_name": "__REPLACE_CLUSTER_NAME__",
+  "autoscale": {"min_workers": 1, "max_workers": 2},
+  "spark_version": "15.4.x-scala2.12",
+  "autotermination_minutes": 30,
+  "node_type_id": "Standard_DS3_v2",
+  "data_security_mode": "USER_ISOLATION",
+  "spark_env_vars": {"DATABASE": "__REPLACE_DATABASE__"}
+}
+"""
+
+
+def write_files(root: Path) -> Path:
+    """The files of the workspace, below the project."""
+    files = {
+        "clusters/etl.json": CLUSTER,
+        "policies/etl.json": '{"spark_version": {"type": "fixed", "value": "15.4.x-scala2.12"}}\n',
+        "notebooks/etl/02_standardize.py": "# Databricks notebook source\nprint('standardize')\n",
+        "notebooks/setup.sql": "-- Databricks notebook source\nSELECT 1\n",
+        "libs/acme_transform-1.4.0-py3-none-any.whl": "PK not really a wheel",
+    }
+    for name, text in files.items():
+        file = root / "databricks" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root

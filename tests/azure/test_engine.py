@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.azure.stacks import AZURE
+from tests.azure.stacks import DATABRICKS, write_files
 from tests.tool.test_stack import Project
 
 pytestmark = pytest.mark.engine
@@ -17,7 +17,8 @@ def project(tmp_path: Path) -> Project:
     made = Project(tmp_path / "project")
     file = made.root / "Pulumi.dev.yaml"
     head = file.read_text().partition("    gcp:\n")[0]
-    file.write_text(head + AZURE)
+    write_files(made.root)
+    file.write_text(head + DATABRICKS)
     return made
 
 
@@ -25,6 +26,8 @@ def test_up_without_drift_and_down_and_up_again(project: Project) -> None:
     status, out, err = project.dp("up", "dev", "--local")
     assert status == 0, out + err
     assert "azure_vault_uri = https://acmedata-dev-kv.vault.azure.net/" in out
+    assert "databricks_host = https://adb-" in out
+    assert "catalog = acmedata_dev" in out
     status, out, err = project.dp("preview", "dev", "--local", "--exit-code")
     assert status == 0, out + err
     assert "acmedatadevlake" not in str(

@@ -32,7 +32,7 @@ class Project:
         shutil.copytree(ROOT / "pipelines", root / "pipelines")
         # The program finds its project by its own place, so that is copied; all else it imports from the environment.
         shutil.copytree(ROOT / "infra", root / "infra", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in (".venv", "localcloud"):
+        for name in (".venv", "localcloud", "providers"):
             (root / name).symlink_to(ROOT / name)
         (root / ".dp").mkdir()
         (root / ".dp/engine").symlink_to((ROOT / ".dp/engine").readlink())
@@ -51,7 +51,7 @@ class Project:
     def dp(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=180)
-        assert "Traceback" not in out + err
+        assert "Traceback" not in out + err, out + err
         return process.returncode, out, err
 
     def cloud(self) -> set[tuple[str, str]]:

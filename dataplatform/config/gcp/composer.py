@@ -7,7 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dataplatform.config.model import Model
-from dataplatform.config.types import Name
+from dataplatform.config.types import Cidr, Name, SecretName
+
+NetworkTag = Annotated[str, Field(pattern=r"^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WorkloadKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
+"""A key of a Kubernetes secret or config map."""
 
 
 class Workload(Model):
@@ -35,10 +40,58 @@ class Workloads(Model):
 
 
 class ComposerNetwork(Model):
-    """The network of an environment, as self links or `projects/…` names."""
+    """The network of an environment, as self links or `projects/…` names, or `$network` and `$subnet:<name>`."""
 
     network: str
     subnetwork: str
+    network_attachment: str | None = None
+    """Private Service Connect instead of the subnetwork's own addresses (Composer 3)."""
+    internal_range: Cidr | None = None
+    """The environment's own range, a /20 that the network does not use (Composer 3)."""
+    pods: Cidr | None = None
+    """Range of the cluster's pods (Composer 2)."""
+    services: Cidr | None = None
+    """Range of the cluster's services (Composer 2)."""
+    pods_range_name: Name | None = None
+    """Secondary range of the subnetwork for the pods, instead of `pods` (Composer 2)."""
+    services_range_name: Name | None = None
+    """Secondary range of the subnetwork for the services, instead of `services` (Composer 2)."""
+    master: Cidr | None = None
+    """Range of the cluster's control plane, a /28 (Composer 2, private)."""
+    tags: list[NetworkTag] = []
+    """Network tags of the environment's machines (Composer 2)."""
+
+
+class MaintenanceWindow(Model):
+    """When the service may maintain the environment: at least 12 hours a week, at least 4 at a time."""
+
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7)]
+    hour: Annotated[int, Field(ge=0, le=23)]
+    """Hour of the day (UTC) at which it begins."""
+    hours: Annotated[int, Field(ge=4, le=24)]
+    """How long it is."""
+
+
+class Snapshots(Model):
+    """Scheduled snapshots of the environment, which another one can be made from."""
+
+    schedule: Annotated[str, Field(min_length=1, max_length=100)]
+    """Cron expression with five fields."""
+    time_zone: Annotated[str, Field(pattern=r"^UTC([+-](0[0-9]|1[0-4]))?$")] = "UTC"
+    """UTC, or an offset from it such as UTC+01."""
+    location: Annotated[
+        str, Field(pattern=r"^(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]|\$bucket:[a-z][a-z0-9-]*)(/.+)?$")
+    ]
+    """Folder for the snapshots: gs://<bucket>/<folder>, or $bucket:<zone>/<folder> of the lake."""
+
+
+class Retention(Model):
+    """How long what runs leave behind is kept."""
+
+    metadata_days: Annotated[int, Field(ge=30, le=730)] | None = None
+    """Days of the metadata database's history; for ever where left out."""
+    task_logs: Literal["cloud_logging_only", "cloud_logging_and_cloud_storage"] | None = None
+    """Where task logs are kept."""
 
 
 class Composer(Model):
@@ -52,6 +105,25 @@ class Composer(Model):
     private: bool = False
     network: ComposerNetwork | None = None
     workloads: Workloads | None = None
+    resilience: bool = False
+    """High resilience: the environment's parts run in several zones."""
+    private_builds: bool = False
+    """Build images of PyPI packages without access to the internet (Composer 3)."""
+    web_server_plugins: bool | None = None
+    """Load plugins in the web server (Composer 3); the service's default where left out."""
+    web_server_access: dict[Name, Cidr] = {}
+    """Ranges that may reach the web server, by what they are; with none, all may, who still have to sign in."""
+    lineage: bool | None = None
+    """Report data lineage to Dataplex; the service's default where left out."""
+    maintenance: MaintenanceWindow | None = None
+    """When the service may maintain it; at any time where left out."""
+    snapshots: Snapshots | None = None
+    """Scheduled snapshots; none where left out."""
+    retention: Retention | None = None
+    workload_secrets: dict[Name, dict[WorkloadKey, SecretName]] = {}
+    """Kubernetes secrets for tasks, by name: key -> name of one of `gcp.secrets`, whose value it gets (Composer 3)."""
+    workload_config_maps: dict[Name, dict[WorkloadKey, str]] = {}
+    """Kubernetes config maps for tasks, by name: key -> value (Composer 3)."""
     airflow_config_overrides: dict[str, str] = {}
     env_variables: dict[str, str] = {}
     pypi_packages: dict[str, str] = {}

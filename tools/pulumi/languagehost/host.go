@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -111,35 +112,45 @@ func (h *host) programArguments(req *pulumirpc.RunRequest) ([]string, error) {
 	add("organization", req.GetOrganization())
 	add("root_directory", req.GetInfo().GetRootDirectory())
 
-	program := req.GetInfo().GetProgramDirectory()
-	if program == "" {
-		program = req.GetPwd()
-	}
-	if entry := req.GetInfo().GetEntryPoint(); entry != "" && entry != "." {
-		program = filepath.Join(program, entry)
-	}
+	program := programOf(req.GetInfo(), req.GetPwd())
 	if program == "" {
 		return nil, status.Error(codes.InvalidArgument, "the engine named no program to run")
 	}
 	return append(append(args, program), req.GetArgs()...), nil
 }
 
+// programOf is what Python is to run: the program's directory, or the file or directory in it that is its entry point.
+func programOf(info *pulumirpc.ProgramInfo, otherwise string) string {
+	program := info.GetProgramDirectory()
+	if program == "" {
+		program = otherwise
+	}
+	if entry := info.GetEntryPoint(); entry != "" && entry != "." {
+		program = filepath.Join(program, entry)
+	}
+	return program
+}
+
+// RunPlugin runs a plugin written in Python, such as a provider that Pulumi.yaml names by its path, until it ends by
+// itself or the engine ends the call.
 func (h *host) RunPlugin(
 	req *pulumirpc.RunPluginRequest, stream pulumirpc.LanguageRuntime_RunPluginServer,
 ) error {
+	if req.GetAttachDebugger() {
+		return status.Error(codes.Unimplemented, "this language host cannot attach a debugger; the official one can")
+	}
 	py, err := pythonOf(req.GetInfo())
 	if err != nil {
 		return status.Error(codes.FailedPrecondition, err.Error())
 	}
-	program := req.GetInfo().GetProgramDirectory()
+	program := programOf(req.GetInfo(), req.GetProgram()) //nolint:staticcheck // older engines fill only Program
 	if program == "" {
-		program = req.GetProgram() //nolint:staticcheck // older engines fill only this
+		return status.Error(codes.InvalidArgument, "the engine named no plugin to run")
 	}
 	cmd := py.command(append([]string{"-u", program}, req.GetArgs()...)...)
 	cmd.Dir = req.GetPwd()
-	if len(req.GetEnv()) > 0 {
-		cmd.Env = py.environment(req.GetEnv())
-	}
+	// The engine's own variables first: what it sends for the plugin wins.
+	cmd.Env = py.environment(append(os.Environ(), req.GetEnv()...))
 
 	var lock sync.Mutex // a stream takes one sender at a time
 	send := func(respond func([]byte) *pulumirpc.RunPluginResponse) io.Writer {

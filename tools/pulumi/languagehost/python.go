@@ -57,24 +57,24 @@ func (p python) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// environment is what `activate` would make of base.
+// environment is what `activate` would make of base; of a variable that base has twice, the later one counts.
 func (p python) environment(base []string) []string {
 	if p.virtualenv == "" {
 		return append([]string{}, base...)
 	}
 	env := make([]string, 0, len(base)+2)
-	path := filepath.Dir(p.path)
+	path := ""
 	for _, entry := range base {
 		name, value, _ := strings.Cut(entry, "=")
 		switch name {
 		case "PATH":
-			path += string(os.PathListSeparator) + value
+			path = string(os.PathListSeparator) + value
 		case "VIRTUAL_ENV", "PYTHONHOME":
 		default:
 			env = append(env, entry)
 		}
 	}
-	return append(env, "PATH="+path, "VIRTUAL_ENV="+p.virtualenv)
+	return append(env, "PATH="+filepath.Dir(p.path)+path, "VIRTUAL_ENV="+p.virtualenv)
 }
 
 // installCommands are the calls that make a project's environment.
