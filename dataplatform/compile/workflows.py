@@ -31,6 +31,10 @@ MAX_CONCURRENT = 20
 """Branches or iterations that run at the same time; the service lets the others wait for a place."""
 MAX_EXPRESSION = 400
 MAX_EXECUTED_STEPS = 100_000
+MAX_VARIABLES = 512 * 1000
+"""Bytes of all variables of an execution."""
+MAX_SECONDS = 31_536_000
+"""A year, the longest that an execution may last and that a connector may wait for one."""
 MAX_ID = 64
 
 Data = dict[str, object]
@@ -70,7 +74,16 @@ def literal(text: str) -> str:
         return text
     pieces = text.split("${")
     parts = [pieces[0] + "$", *("{" + piece + "$" for piece in pieces[1:-1]), "{" + pieces[-1]]
-    return "${" + " + ".join(json.dumps(part, ensure_ascii=False) for part in parts) + "}"
+    joined = "${" + " + ".join(_quoted(part) for part in parts) + "}"
+    if len(joined) <= MAX_EXPRESSION:
+        return joined
+    # Many `${`: another character stands for each dollar, and is replaced once.
+    stand = next(char for char in map(chr, range(0x21, 0x3000)) if char not in text and char not in '"$\\{}')
+    return f'${{text.replace_all({_quoted(text.replace("$", stand))}, {_quoted(stand)}, "$")}}'
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def properties_text(plan: Plan, step: Step) -> str:
@@ -101,7 +114,8 @@ def _replaced(data: Any, path: tuple[str | int, ...], value: str) -> Any:
     return copy
 
 
-def _variant(step: Step) -> Variant:
+def variant_of(step: Step) -> Variant:
+    """Which `run_step` a step needs."""
     operation = services.service_of(step)
     if operation is not None:
         return services.variant_of(step, operation)
@@ -110,35 +124,65 @@ def _variant(step: Step) -> Variant:
 
 def run_steps(plan: Plan) -> dict[Variant, str]:
     """The names of the subworkflows that run the plan's steps, by what they differ in."""
-    variants = tuple(dict.fromkeys(_variant(step) for step in plan.steps()))
+    variants = tuple(dict.fromkeys(variant_of(step) for step in plan.steps()))
     return {variant: "run_step" if n == 0 else f"run_step_{n + 1}" for n, variant in enumerate(variants)}
 
 
-def subworkflows(plan: Plan, names: Mapping[Variant, str]) -> Data:
+def subworkflows(names: Mapping[Variant, str]) -> Data:
     """Those subworkflows, and what they call."""
-    found: Data = {}
-    for variant, name in names.items():
-        if isinstance(variant, services.ServiceVariant):
-            found[name] = services.run_step(variant)
-        else:
-            found[name] = library.run_step(variant)
+    found: Data = {name: run_step_of(variant) for variant, name in names.items()}
     if any(variant.jobs for variant in names):
         found["job_is_over"] = library.job_is_over()
     return found
 
 
+def run_step_of(variant: Variant) -> Data:
+    """The subworkflow that runs such steps."""
+    return services.run_step(variant) if isinstance(variant, services.ServiceVariant) else library.run_step(variant)
+
+
 def text_of(plan: Plan) -> str:
     """The workflow that runs the whole plan, whatever its size."""
     names = run_steps(plan)
-    workflow: Data = {"main": _main(plan, names), **subworkflows(plan, names)}
+    return "".join([*whole_head(plan), *level_texts(plan, names), *whole_tail(plan, names)])
+
+
+def whole_head(plan: Plan) -> list[str]:
+    """What stands before the levels in the workflow that runs all of them."""
+    widest = max((len(level.threads) for level in plan.levels if len(level.threads) <= MAX_BRANCHES), default=0)
+    return [heading(plan), routine_head("main", ["args"]), dump(opening(plan, widest, labels()), STEP_INDENT)]
+
+
+def whole_tail(plan: Plan, names: Mapping[Variant, str]) -> list[str]:
+    """What stands after them."""
+    workflow = subworkflows(names)
     if plan.parameters:
         workflow["read_parameters"] = library.read_parameters()
     if any(len(level.threads) > MAX_BRANCHES for level in plan.levels):
-        workflow["run_thread"] = library.run_thread(tuple(names.values()))
+        workflow["run_thread"] = library.run_thread(dict(enumerate(names.values())))
     workflow["end_level"] = library.end_level(plan.on_failure)
-    workflow["explain"] = library.explain()
-    workflow["shown"] = library.shown()
-    return heading(plan) + dump(workflow)
+    return [dump([closing()], STEP_INDENT), dump(workflow), tail(len(plan.steps()))]
+
+
+def tail(steps: int) -> str:
+    """What every workflow of a pipeline of so many steps ends with."""
+    return dump({"explain": library.explain(), "shown": library.shown(library.error_text(steps))})
+
+
+STEP_INDENT = 4
+"""Columns before the steps of a routine."""
+
+
+def routine_head(name: str, params: list[str]) -> str:
+    """A routine up to its steps, which follow as the text of a list."""
+    return f"{name}:\n{dump({'params': params}, 2)}  steps:\n"
+
+
+def level_texts(plan: Plan, names: Mapping[Variant, str]) -> tuple[str, ...]:
+    """The steps of each level as text, the same in every workflow that has them."""
+    unique = labels()
+    opening(plan, 0, unique)
+    return tuple(dump(level_steps(plan, level, names, unique), STEP_INDENT) for level in plan.levels)
 
 
 def heading(plan: Plan) -> str:
@@ -153,16 +197,6 @@ def labels() -> Unique:
     for reserved in ("init", "finish", "end", "continue", "break"):
         unique(reserved)
     return unique
-
-
-def _main(plan: Plan, names: Mapping[Variant, str]) -> Data:
-    unique = labels()
-    widest = max((len(level.threads) for level in plan.levels if len(level.threads) <= MAX_BRANCHES), default=0)
-    steps = opening(plan, widest, unique)
-    for level in plan.levels:
-        steps.extend(level_steps(plan, level, names, unique))
-    steps.append(closing())
-    return {"params": ["args"], "steps": steps}
 
 
 def opening(plan: Plan, widest: int, unique: Unique) -> list[Data]:
@@ -278,7 +312,7 @@ def step_call(
 ) -> Data:
     """The call that runs one step; `before` is the expression for its thread's outcome so far."""
     body: Data = {
-        "call": names[_variant(step)],
+        "call": names[variant_of(step)],
         "args": Inline(
             run="${run}",
             level=literal(level.id),
@@ -293,31 +327,40 @@ def step_call(
 
 def _wide_level(plan: Plan, level: Level, names: Mapping[Variant, str], label: str, unique: Unique) -> list[Data]:
     """A level with more threads than a parallel step may have branches."""
+    threads = [thread_data(plan, thread, index, names) for index, thread in enumerate(level.threads)]
+    end_args = Inline(run="${run}", done="${done}", threads="${outcomes}")
+    loop = thread_loop(level, label, unique)
+    return [
+        {unique(f"{label}_threads"): {"assign": [{"outcomes": [None] * len(threads)}, {"threads": threads}]}},
+        loop,
+        {unique(f"{label}_end"): {"call": "end_level", "args": end_args, "result": "done"}},
+    ]
+
+
+def thread_data(plan: Plan, thread: Thread, index: int, names: Mapping[Variant, str]) -> Data:
+    """A thread as data: what `run_thread` takes."""
     policies = list(names)
-    threads = []
-    for index, thread in enumerate(level.threads):
-        steps = []
-        for step in thread.steps:
-            data = _step_data(plan, step)
-            if policies.index(_variant(step)):
-                data["policy"] = policies.index(_variant(step))
-            steps.append(Inline(data))
-        threads.append({"index": index, "id": literal(thread.id), "steps": steps})
-    thread_args = Inline(run="${run}", level=literal(level.id), thread="${thread}")
+    steps = []
+    for step in thread.steps:
+        data = _step_data(plan, step)
+        if policies.index(variant_of(step)):
+            data["policy"] = policies.index(variant_of(step))
+        steps.append(Inline(data))
+    return {"index": index, "id": literal(thread.id), "steps": steps}
+
+
+def thread_loop(level: Level, label: str, unique: Unique) -> Data:
+    """The loop that runs the `threads` of a level at the same time and has what they did in `outcomes`."""
+    arguments = Inline(run="${run}", level=literal(level.id), thread="${thread}")
     loop = {
         "value": "thread",
         "in": "${threads}",
         "steps": [
-            {unique(f"{label}_thread"): {"call": "run_thread", "args": thread_args, "result": "outcome"}},
+            {unique(f"{label}_thread"): {"call": "run_thread", "args": arguments, "result": "outcome"}},
             {unique(f"{label}_thread_end"): {"assign": [{"outcomes[thread.index]": "${outcome}"}]}},
         ],
     }
-    end_args = Inline(run="${run}", done="${done}", threads="${outcomes}")
-    return [
-        {unique(f"{label}_threads"): {"assign": [{"outcomes": [None] * len(threads)}, {"threads": threads}]}},
-        {label: {"parallel": {"shared": ["outcomes"], "concurrency_limit": MAX_CONCURRENT, "for": loop}}},
-        {unique(f"{label}_end"): {"call": "end_level", "args": end_args, "result": "done"}},
-    ]
+    return {label: {"parallel": {"shared": ["outcomes"], "concurrency_limit": MAX_CONCURRENT, "for": loop}}}
 
 
 def _step_data(plan: Plan, step: Step) -> Data:
@@ -346,14 +389,32 @@ def _step_name(step: Step) -> str:
 
 def executed_steps(plan: Plan) -> int:
     """The most steps a run can execute when every job ends just before its deadline, retried calls aside."""
-    total = 20 + 6 * len(plan.levels)
+    total = 20 + 6 * len(plan.levels) + 8 * len(plan.parameters)
     for step in plan.steps():
         polls = 0 if step.kind == "sync" else -(-step.timeout // max(step.poll_interval, 1))
-        tries = 1 + (step.job_retry.max_retries if step.job_retry else 0)
         once = polls * library.STEPS_PER_POLL + library.STEPS_PER_RUN_STEP
-        total += tries * once + (3 * len(plan.parameters) if step.parameters else 0)
-    total += 8 * len(plan.parameters)
+        total += _tries(step) * once + (3 * len(plan.parameters) if step.parameters else 0)
     return total
+
+
+def longest(plan: Plan) -> int:
+    """Seconds that a run takes when every job ends just before its deadline, and its calls are answered at once."""
+    total = 0
+    for level in plan.levels:
+        threads = [sum(_seconds(step) for step in thread.steps) for thread in level.threads]
+        # What has no place at once waits for one, at the worst for all before it in turn.
+        turns = -(-len(threads) // MAX_CONCURRENT)
+        total += max(threads, default=0) * turns
+    return total
+
+
+def _seconds(step: Step) -> int:
+    pauses = step.job_retry.max_retries * step.job_retry.max_delay if step.job_retry else 0
+    return _tries(step) * step.timeout + pauses
+
+
+def _tries(step: Step) -> int:
+    return 1 + (step.job_retry.max_retries if step.job_retry else 0)
 
 
 def name_problems(plan: Plan, places: Mapping[str, Position]) -> Diagnostics:
@@ -366,6 +427,14 @@ def name_problems(plan: Plan, places: Mapping[str, Position]) -> Diagnostics:
             whole,
             f"the workflow's name would have {len(workflow_id(plan))} characters, and Cloud Workflows takes {MAX_ID}",
             "give the file a shorter name",
+        )
+    if longest(plan) > MAX_SECONDS:
+        found.add(
+            "DP401",
+            whole,
+            f"steps that take their whole timeout add up to {longest(plan) // 86_400:,} days, and Cloud Workflows ends"
+            f" an execution after {MAX_SECONDS // 86_400}",
+            "shorten the timeouts, or make several pipelines of it",
         )
     for expression in _expressions(plan):
         where, value = expression

@@ -14,6 +14,7 @@ Deliberately absent: cancelling a job whose step has timed out. The contract has
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dataplatform.compile.plan import Kind, Retry
@@ -25,6 +26,10 @@ STATUS_CALL_SECONDS = 120
 """Longest wait for the answer to a status call."""
 MAX_ERROR_TEXT = 1000
 """Characters of an error that are kept; a whole run's states must fit into 512 KB of variables."""
+LEAST_ERROR_TEXT = 40
+"""As many are kept in any case."""
+ERRORS_BYTES = 380_000
+"""Of those 512 KB, what the states of a run may take if all of its steps fail."""
 
 STEPS_PER_POLL = 6
 """Executed steps of one turn of run_step's loop, of the 100,000 that the service allows an execution."""
@@ -530,7 +535,15 @@ def explain() -> Data:
     }
 
 
-def shown() -> Data:
+def error_text(steps: int) -> int:
+    """How many characters of an error are kept in a pipeline of so many steps, all of which may fail.
+
+    A step's entry is there up to three times while a level is gathered, and its error up to five times.
+    """
+    return max(LEAST_ERROR_TEXT, min(MAX_ERROR_TEXT, (ERRORS_BYTES // max(steps, 1) - 480) // 5 - 150))
+
+
+def shown(longest: int = MAX_ERROR_TEXT) -> Data:
     """The subworkflow that gives the beginning of any value as text: a string as it is, anything else as JSON."""
     return {
         "params": ["value"],
@@ -543,8 +556,8 @@ def shown() -> Data:
                 {
                     "switch": [
                         {
-                            "condition": f"${{len(whole) > {MAX_ERROR_TEXT}}}",
-                            "return": f"${{text.substring(whole, 0, {MAX_ERROR_TEXT})}}",
+                            "condition": f"${{len(whole) > {longest}}}",
+                            "return": f"${{text.substring(whole, 0, {longest})}}",
                         }
                     ]
                 },
@@ -648,10 +661,10 @@ def _gather_error() -> Data:
     }
 
 
-def run_thread(names: tuple[str, ...]) -> Data:
+def run_thread(names: Mapping[int, str]) -> Data:
     """The subworkflow that runs a thread given as data, for levels that have more threads than `parallel` has branches.
 
-    `names[i]` is the run_step subworkflow that a step with `policy: i` wants.
+    `names[i]` is the run_step subworkflow that a step with `policy: i` wants; only those that are wanted are there.
     """
     arguments = Inline(
         run="${run}",
@@ -667,7 +680,8 @@ def run_thread(names: tuple[str, ...]) -> Data:
         may_fail='${default(map.get(step, "may_fail"), false)}',
     )
     if len(names) == 1:
-        inner = _call("call_step", names[0], arguments, "outcome")
+        (only,) = names.values()
+        inner = _call("call_step", only, arguments, "outcome")
     else:
         inner = _step(
             "choose_policy",
@@ -677,7 +691,7 @@ def run_thread(names: tuple[str, ...]) -> Data:
                         "condition": f'${{default(map.get(step, "policy"), 0) == {number}}}',
                         "steps": [_call(f"call_step_{number}", name, arguments, "outcome")],
                     }
-                    for number, name in enumerate(names)
+                    for number, name in names.items()
                 ]
             },
         )

@@ -1,351 +1,201 @@
-"""The texts of a pipeline in parts: the workflow that runs the parts, and the parts (see `workflows_parts`)."""
+"""The texts of a pipeline in parts: the workflow that runs the parts, and the parts (see `workflows_parts`).
+
+A level, a step and a thread are dumped once and stand in every text that is tried as they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from dataplatform.compile import workflows
 from dataplatform.compile import workflows_library as library
-from dataplatform.compile.names import Unique, ascii_words
-from dataplatform.compile.plan import Level, Plan, Thread
-from dataplatform.compile.workflows import Data
+from dataplatform.compile.names import ascii_words
+from dataplatform.compile.plan import Level, Plan, Step, Thread
+from dataplatform.compile.workflows import STEP_INDENT, Data, routine_head
+from dataplatform.compile.workflows_library import Variant
 from dataplatform.compile.yaml_text import Inline, dump
 
-Piece = tuple[tuple[int, Thread], ...]
-"""Threads of one level, or runs of steps of them, that one part runs; with each thread's index in its level."""
-Fits = Callable[[Piece], bool]
-
-RUN = "googleapis.workflowexecutions.v1.projects.locations.workflows.executions.run"
-LONGEST_PART = 31_536_000
-"""Seconds that a connector may be told to wait: a year, which is what an execution may last."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class LevelsCall:
-    """A part that runs levels."""
-
-    workflow: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LanesCall:
-    """A level whose threads are run by parts; a lane is one part after the other."""
+class Piece:
+    """What one part runs of a level: whole threads side by side, or some steps of one thread."""
 
     level: Level
-    lanes: tuple[tuple[tuple[str, Piece], ...], ...]
+    first: int
+    """Index of the first thread in its level."""
+    threads: tuple[Thread, ...]
+
+    @property
+    def indexes(self) -> list[int]:
+        """Of the threads in their level."""
+        return list(range(self.first, self.first + len(self.threads)))
 
 
-Call = LevelsCall | LanesCall
+class PartTexts:
+    """The parts of one plan as text."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._names = workflows.run_steps(plan)
+        self._run_steps: dict[Variant, str] = {}
+        self._steps: dict[str, str] = {}
+        self._threads: dict[tuple[str, int], str] = {}
+
+    def whole(self) -> str:
+        """The workflow that runs all of it."""
+        head, tail = workflows.whole_head(self._plan), workflows.whole_tail(self._plan, self._names)
+        return "".join([*head, *self._levels, *tail])
+
+    @cached_property
+    def _levels(self) -> tuple[str, ...]:
+        return workflows.level_texts(self._plan, self._names)
+
+    @cached_property
+    def _end_level(self) -> str:
+        return dump({"end_level": library.end_level()})
+
+    @cached_property
+    def _frame(self) -> tuple[str, str]:
+        """What every part begins and ends with."""
+        return workflows.heading(self._plan), workflows.tail(len(self._plan.steps()))
+
+    def levels(self, first: int, count: int) -> str:
+        """The part that runs so many levels."""
+        levels = self._plan.levels[first : first + count]
+        narrow = [len(level.threads) for level in levels if len(level.threads) <= workflows.MAX_BRANCHES]
+        begin: list[Data] = [
+            {"fresh": Inline(failed=False, steps=[])},
+            {"done": Inline(failures=[], steps=[])},
+            *({f"t{number}": None} for number in range(1, max(narrow, default=0) + 1)),
+        ]
+        finish = {"return": Inline(failed=False, steps="${done.steps}")}
+        head, tail = self._frame
+        return "".join(
+            [
+                head,
+                _LEVELS_MAIN,
+                routine_head("run_levels", ["run"]),
+                dump([{"init": {"assign": begin}}], STEP_INDENT),
+                *self._levels[first : first + count],
+                dump([{"finish": finish}], STEP_INDENT),
+                *self._subworkflows((step for level in levels for step in _steps(level.threads)), len(narrow) < count),
+                self._end_level,
+                tail,
+            ]
+        )
+
+    def piece(self, piece: Piece) -> str:
+        """The part that runs some of a level."""
+        count, head, tail = len(piece.threads), *self._frame
+        alone = count == 1
+        body = self._calls(piece) if alone else self._loop(piece)
+        told = ["${t1}"] if alone else [f"${{outcomes[{index}]}}" for index in piece.indexes]
+        steps = _steps(piece.threads)
+        return "".join(
+            [
+                head,
+                routine_head("main", ["args"]),
+                *body,
+                dump([{"finish": {"return": Inline(threads=told)}}], STEP_INDENT),
+                *self._subworkflows(steps, not alone),
+                tail,
+            ]
+        )
+
+    def _calls(self, piece: Piece) -> list[str]:
+        """The steps of one thread, from where it had come."""
+        (thread,) = piece.threads
+        begin: list[Data] = [{"run": "${args.run}"}, {"t1": Inline(failed="${args.failed}", steps=[])}]
+        for step in thread.steps:
+            if step.id not in self._steps:
+                self._number_steps(piece.level)
+        return [dump([{"init": {"assign": begin}}], STEP_INDENT), *(self._steps[step.id] for step in thread.steps)]
+
+    def _number_steps(self, level: Level) -> None:
+        unique = workflows.labels()
+        for thread in level.threads:
+            for step in thread.steps:
+                call = workflows.step_call(
+                    self._plan, level, thread, step, self._names, before="${t1}", result="t1", unique=unique
+                )
+                self._steps[step.id] = dump([call], STEP_INDENT)
+
+    def _loop(self, piece: Piece) -> list[str]:
+        """Whole threads, as data."""
+        unique = workflows.labels()
+        unique("threads")
+        begin = {"assign": [{"run": "${args.run}"}, {"outcomes": [None] * len(piece.level.threads)}]}
+        # The list of threads is written as text that was made before: its items are the same in any part.
+        items = "".join(self._thread(piece.level, thread, index) for thread, index in _numbered(piece))
+        pad = " " * STEP_INDENT
+        return [
+            dump([{"init": begin}], STEP_INDENT),
+            f"{pad}- threads:\n{pad}    assign:\n{pad}      - threads:\n{items}",
+            dump([workflows.thread_loop(piece.level, "level", unique)], STEP_INDENT),
+        ]
+
+    def _thread(self, level: Level, thread: Thread, index: int) -> str:
+        key = level.id, index
+        if key not in self._threads:
+            data = workflows.thread_data(self._plan, thread, index, self._names)
+            self._threads[key] = dump([data], STEP_INDENT + 10)
+        return self._threads[key]
+
+    def _subworkflows(self, steps: Iterable[Step], threads: bool) -> list[str]:
+        wanted = {workflows.variant_of(step) for step in steps}
+        names = {variant: name for variant, name in self._names.items() if variant in wanted}
+        for variant, name in names.items():
+            if variant not in self._run_steps:
+                self._run_steps[variant] = dump({name: workflows.run_step_of(variant)})
+        found = [self._run_steps[variant] for variant in names]
+        if any(variant.jobs for variant in names):
+            found.append(dump({"job_is_over": library.job_is_over()}))
+        if threads:
+            numbers = {n: name for n, (variant, name) in enumerate(self._names.items()) if variant in wanted}
+            found.append(dump({"run_thread": library.run_thread(numbers)}))
+        return found
 
 
-def parent(plan: Plan, calls: tuple[Call, ...]) -> str:
-    """The workflow that runs the parts, in order."""
-    unique = workflows.labels()
-    steps = workflows.opening(plan, 0, unique)
-    for number, call in enumerate(calls, start=1):
-        if isinstance(call, LevelsCall):
-            steps += _levels_call(call, number, unique)
-        else:
-            steps += _lanes_call(call, unique)
-    steps.append(workflows.closing())
-    workflow: Data = {"main": {"params": ["args"], "steps": steps}}
-    if plan.parameters:
-        workflow["read_parameters"] = library.read_parameters()
-    if any(isinstance(call, LevelsCall) for call in calls):
-        workflow["end_part"] = _end_part()
-    if any(isinstance(call, LanesCall) for call in calls):
-        workflow["run_piece"] = _run_piece()
-        workflow["end_level"] = library.end_level(plan.on_failure)
-    workflow["run_part"] = _run_part(plan.on_failure)
-    workflow["joined"] = _joined()
-    workflow["explain"] = library.explain()
-    workflow["shown"] = library.shown()
-    return workflows.heading(plan) + dump(workflow)
+def _steps(threads: Iterable[Thread]) -> Iterable[Step]:
+    return (step for thread in threads for step in thread.steps)
 
 
-def levels_part(fragment: Plan) -> str:
-    """The part that runs the levels of a plan."""
-    names = workflows.run_steps(fragment)
-    unique = workflows.labels()
-    for reserved in ("levels", "ended", "other", "failed"):
-        unique(reserved)
-    wide = any(len(level.threads) > workflows.MAX_BRANCHES for level in fragment.levels)
-    narrow = [len(level.threads) for level in fragment.levels if len(level.threads) <= workflows.MAX_BRANCHES]
-    pairs = [
-        {"run": "${args.run}"},
-        {"fresh": Inline(failed=False, steps=[])},
-        {"done": Inline(failures=[], steps=[])},
-        *({f"t{number}": None} for number in range(1, max(narrow, default=0) + 1)),
-    ]
-    body = [step for level in fragment.levels for step in workflows.level_steps(fragment, level, names, unique)]
-    told = Inline(failed=True, message="${e.message}", failures="${e.failures}", steps="${e.steps}")
-    raised = [
-        {
-            "ended": {
-                "switch": [{"condition": '${get_type(e) == "map" and "failures" in e}', "next": "failed"}],
-                "next": "other",
-            }
-        },
+def _numbered(piece: Piece) -> Iterable[tuple[Thread, int]]:
+    return zip(piece.threads, piece.indexes, strict=True)
+
+
+def plan_of_piece(plan: Plan, piece: Piece) -> Plan:
+    """What a piece would be as a pipeline, to count what it costs."""
+    return replace(plan, levels=(Level(id=piece.level.id, threads=piece.threads),))
+
+
+def _levels_main() -> str:
+    """What a part of levels does around them: a failure of theirs is an outcome, anything else is an error."""
+    told = Inline(failed=True, message="${e.message}", steps="${e.steps}")
+    is_ours = '${get_type(e) == "map" and "failures" in e}'
+    handler: list[Data] = [
+        {"is_ours": {"switch": [{"condition": is_ours, "next": "failed"}], "next": "other"}},
         {"failed": {"return": told}},
         {"other": {"raise": "${e}"}},
     ]
-    steps: list[Data] = [
-        {"init": {"assign": pairs}},
-        {"levels": {"try": {"steps": body}, "except": {"as": "e", "steps": raised}}},
-        {"finish": {"return": Inline(failed=False, failures="${done.failures}", steps="${done.steps}")}},
+    call: Data = {"call": "run_levels", "args": Inline(run="${args.run}"), "result": "outcome"}
+    steps: list[Mapping[str, object]] = [
+        {"levels": {"try": call, "except": {"as": "e", "steps": handler}}},
+        {"finish": {"return": "${outcome}"}},
     ]
-    workflow: Data = {"main": {"params": ["args"], "steps": steps}, **workflows.subworkflows(fragment, names)}
-    if wide:
-        workflow["run_thread"] = library.run_thread(tuple(names.values()))
-    workflow["end_level"] = library.end_level(fragment.on_failure)
-    workflow["explain"] = library.explain()
-    workflow["shown"] = library.shown()
-    return workflows.heading(fragment) + dump(workflow)
+    return dump({"main": {"params": ["args"], "steps": steps}})
 
 
-def threads_part(fragment: Plan) -> str:
-    """The part that runs the threads of a plan's only level, each from where it had come."""
-    names = workflows.run_steps(fragment)
-    unique = workflows.labels()
-    unique("threads")
-    (level,) = fragment.levels
-    count = len(level.threads)
-    befores: list[Data] = [{f"t{n + 1}": Inline(failed=f"${{args.failed[{n}]}}", steps=[])} for n in range(count)]
-    branches = []
-    for number, thread in enumerate(level.threads, start=1):
-        before = f"${{t{number}}}"
-        calls = [
-            workflows.step_call(fragment, level, thread, step, names, before, f"t{number}", unique)
-            for step in thread.steps
-        ]
-        branches.append({unique(f"thread_{ascii_words(thread.id) or 'x'}"): {"steps": calls}})
-    body: list[Data]
-    if count == 1:
-        ((_, only),) = branches[0].items()
-        body = only["steps"]
-    else:
-        shared = [f"t{n + 1}" for n in range(count)]
-        body = [{"threads": {"parallel": {"shared": shared, "branches": branches}}}]
-    steps: list[Data] = [
-        {"init": {"assign": [{"run": "${args.run}"}, *befores]}},
-        *body,
-        {"finish": {"return": Inline(threads=[f"${{t{n + 1}}}" for n in range(count)])}},
-    ]
-    workflow: Data = {"main": {"params": ["args"], "steps": steps}, **workflows.subworkflows(fragment, names)}
-    workflow["explain"] = library.explain()
-    workflow["shown"] = library.shown()
-    return workflows.heading(fragment) + dump(workflow)
+_LEVELS_MAIN = _levels_main()
 
 
-def _levels_call(call: LevelsCall, number: int, unique: Unique) -> list[Data]:
-    label = unique(f"part_{number}")
-    run = {"call": "run_part", "args": Inline(run="${run}", workflow=call.workflow, argument=Inline(run="${run}"))}
-    end = Inline(run="${run}", done="${done}", outcome="${outcome}")
-    return [
-        {label: {**run, "result": "outcome"}},
-        {unique(f"{label}_end"): {"call": "end_part", "args": end, "result": "done"}},
-    ]
+def label_of(level: Level) -> str:
+    """The name of the step that runs a level."""
+    return f"level_{ascii_words(level.id) or 'x'}"
 
 
-def _lanes_call(call: LanesCall, unique: Unique) -> list[Data]:
-    level = call.level
-    label = unique(f"level_{ascii_words(level.id) or 'x'}")
-    lanes = [
-        [Inline(workflow=name, threads=[index for index, _ in piece]) for name, piece in lane] for lane in call.lanes
-    ]
-    place = Inline(level=workflows.literal(level.id), threads=[workflows.literal(t.id) for t in level.threads])
-    arguments = Inline(run="${run}", piece="${piece}", place="${place}", outcomes="${outcomes}")
-    pieces = {
-        "value": "piece",
-        "in": "${lane}",
-        "steps": [
-            {unique(f"{label}_piece"): {"call": "run_piece", "args": arguments, "result": "found"}},
-            {
-                unique(f"{label}_take"): {
-                    "for": {
-                        "value": "taken",
-                        "in": "${found}",
-                        "steps": [{unique(f"{label}_take_one"): {"assign": [{"outcomes[taken.index]": "${taken}"}]}}],
-                    }
-                }
-            },
-        ],
-    }
-    loop = {"value": "lane", "in": "${lanes}", "steps": [{unique(f"{label}_lane"): {"for": pieces}}]}
-    begun = [Inline(failed=False, steps=[]) for _ in level.threads]
-    end = Inline(run="${run}", done="${done}", threads="${outcomes}")
-    return [
-        {unique(f"{label}_lanes"): {"assign": [{"outcomes": begun}, {"lanes": lanes}, {"place": place}]}},
-        {label: {"parallel": {"shared": ["outcomes"], "concurrency_limit": workflows.MAX_CONCURRENT, "for": loop}}},
-        {unique(f"{label}_end"): {"call": "end_level", "args": end, "result": "done"}},
-    ]
-
-
-def _run_part(on_failure: str | None) -> Data:
-    """Run a part to its end. One that could not be run is an outcome too, and the function for failures is told."""
-    call = {
-        "call": RUN,
-        "args": {
-            "workflow_id": "${workflow}",
-            "argument": "${argument}",
-            "connector_params": Inline(timeout=LONGEST_PART),
-        },
-        "result": "outcome",
-    }
-    words = '${"pipeline " + run.pipeline + " failed; its part " + workflow + " could not be run: " + reason}'
-    lost = Inline(failed=True, message="${message}", failures=["${message}"], steps=[])
-    return {
-        "params": ["run", "workflow", "argument"],
-        "steps": [
-            {
-                "run_it": {
-                    "try": call,
-                    "except": {
-                        "as": "e",
-                        "steps": [
-                            {
-                                "why": {
-                                    "call": "explain",
-                                    "args": Inline(e="${e}", phase="execution"),
-                                    "result": "reason",
-                                }
-                            },
-                            {"lost": {"assign": [{"message": words}, {"outcome": lost}]}},
-                            {"log_lost": {"call": "sys.log", "args": Inline(text="${message}", severity="ERROR")}},
-                            *(library.notify(on_failure) if on_failure else []),
-                        ],
-                    },
-                }
-            },
-            {"run_part_end": {"return": "${outcome}"}},
-        ],
-    }
-
-
-def _end_part() -> Data:
-    """Gather what a part has done, and raise where it has failed."""
-    failed = {
-        "message": "${outcome.message}",
-        "pipeline": "${run.pipeline}",
-        "state": "failed",
-        "failures": "${failures}",
-        "steps": "${steps}",
-    }
-    return {
-        "params": ["run", "done", "outcome"],
-        "steps": [
-            _join("gather_steps", "${done.steps}", "${outcome.steps}", "steps"),
-            _join("gather_failures", "${done.failures}", "${outcome.failures}", "failures"),
-            {"judge": {"switch": [{"condition": "${outcome.failed}", "next": "fail"}], "next": "end_part_end"}},
-            {"fail": {"raise": failed}},
-            {"end_part_end": {"return": Inline(failures="${failures}", steps="${steps}")}},
-        ],
-    }
-
-
-def _run_piece() -> Data:
-    """Run a part with some threads of a level; returns their outcomes, each with its thread's index."""
-    lost = Inline(
-        level="${place.level}",
-        thread="${place.threads[piece.threads[0]]}",
-        step="${piece.workflow}",
-        state="failed",
-        polls=0,
-        error="${part.message}",
-    )
-    taken = Inline(index="${index}", failed="${part.threads[number].failed}", steps="${steps}")
-    return {
-        "params": ["run", "piece", "place", "outcomes"],
-        "steps": [
-            {"begin": {"assign": [{"failed": []}, {"found": []}, {"number": 0}]}},
-            {
-                "each_before": {
-                    "for": {
-                        "value": "index",
-                        "in": "${piece.threads}",
-                        "steps": [
-                            {"before": {"assign": [{"failed": "${list.concat(failed, outcomes[index].failed)}"}]}}
-                        ],
-                    }
-                }
-            },
-            {
-                "run_threads": {
-                    "call": "run_part",
-                    "args": Inline(
-                        run="${run}",
-                        workflow="${piece.workflow}",
-                        argument=Inline(run="${run}", failed="${failed}"),
-                    ),
-                    "result": "part",
-                }
-            },
-            {"was_run": {"switch": [{"condition": '${"threads" in part}', "next": "each_thread"}], "next": "lost"}},
-            {"lost": {"assign": [{"state": lost}, {"part.threads": []}]}},
-            {
-                "each_lost": {
-                    "for": {
-                        "value": "index",
-                        "in": "${piece.threads}",
-                        "steps": [
-                            {
-                                "lost_one": {
-                                    "assign": [
-                                        {"ended": Inline(failed=True, steps=[])},
-                                        {"part.threads": "${list.concat(part.threads, ended)}"},
-                                    ]
-                                }
-                            }
-                        ],
-                    }
-                }
-            },
-            {"first_lost": {"assign": [{"part.threads[0].steps": ["${state}"]}]}},
-            {
-                "each_thread": {
-                    "for": {
-                        "value": "index",
-                        "in": "${piece.threads}",
-                        "steps": [
-                            _join("join_one", "${outcomes[index].steps}", "${part.threads[number].steps}", "steps"),
-                            {
-                                "take_one": {
-                                    "assign": [
-                                        {"taken": taken},
-                                        {"found": "${list.concat(found, taken)}"},
-                                        {"number": "${number + 1}"},
-                                    ]
-                                }
-                            },
-                        ],
-                    }
-                }
-            },
-            {"run_piece_end": {"return": "${found}"}},
-        ],
-    }
-
-
-def _join(label: str, first: str, second: str, result: str) -> Data:
-    return {label: {"call": "joined", "args": Inline(first=first, second=second), "result": result}}
-
-
-def _joined() -> Data:
-    """Two lists as one. The language's own function adds one item."""
-    return {
-        "params": ["first", "second"],
-        "steps": [
-            {"begin": {"assign": [{"whole": "${first}"}]}},
-            {
-                "each": {
-                    "for": {
-                        "value": "item",
-                        "in": "${second}",
-                        "steps": [{"add": {"assign": [{"whole": "${list.concat(whole, item)}"}]}}],
-                    }
-                }
-            },
-            {"joined_end": {"return": "${whole}"}},
-        ],
-    }
+def literals(threads: Sequence[Thread]) -> list[str]:
+    """The ids of threads as values."""
+    return [workflows.literal(thread.id) for thread in threads]

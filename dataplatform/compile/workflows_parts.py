@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from dataplatform.compile import workflows, workflows_services
-from dataplatform.compile import workflows_part_texts as texts
+from dataplatform.compile import workflows, workflows_parent, workflows_services
 from dataplatform.compile.names import stable_id
-from dataplatform.compile.plan import Level, Plan, Step, Thread
+from dataplatform.compile.plan import Level, Plan, Step
+from dataplatform.compile.workflows_part_texts import PartTexts, Piece, plan_of_piece
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
 
@@ -28,7 +27,6 @@ class Limits:
 
     source_bytes: int = workflows.MAX_SOURCE_BYTES
     executed_steps: int = workflows.MAX_EXECUTED_STEPS
-    branches: int = workflows.MAX_BRANCHES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,8 @@ class Rendered:
 class Levels:
     """Consecutive levels that one part runs."""
 
-    levels: tuple[Level, ...]
+    first: int
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +52,10 @@ class Lanes:
     """A level that several parts run."""
 
     level: Level
-    lanes: tuple[tuple[texts.Piece, ...], ...]
+    lanes: tuple[tuple[Piece, ...], ...]
 
 
 Unit = Levels | Lanes
-T = TypeVar("T")
 
 
 class TooLargeError(Exception):
@@ -119,8 +117,17 @@ def attempt(
         found.add(
             "DP401",
             whole,
-            f"the workflow that runs this pipeline's {error.parts} parts has {error.size:,} bytes, and Cloud Workflows"
-            f" takes {limits.source_bytes:,}",
+            f"the workflow that runs this pipeline's {error.parts} parts has {error.size:,} bytes and may execute"
+            f" {error.executed:,} steps, and Cloud Workflows takes {limits.source_bytes:,} and"
+            f" {workflows.MAX_EXECUTED_STEPS:,}",
+            "make several pipelines of it",
+        )
+    except _TooManyStepsError as error:
+        found.add(
+            "DP401",
+            whole,
+            f"what became of this pipeline's {len(plan.steps()):,} steps may take {error.memory:,} bytes, and Cloud"
+            f" Workflows keeps {workflows.MAX_VARIABLES:,} bytes of variables",
             "make several pipelines of it",
         )
     return rendered, found
@@ -135,40 +142,48 @@ def part_id(plan: Plan, number: int) -> str:
 
 
 class _TooManyPartsError(Exception):
-    def __init__(self, parts: int, size: int) -> None:
+    def __init__(self, parts: int, size: int, executed: int) -> None:
         super().__init__(parts)
-        self.parts, self.size = parts, size
+        self.parts, self.size, self.executed = parts, size, executed
+
+
+class _TooManyStepsError(Exception):
+    def __init__(self, memory: int) -> None:
+        super().__init__(memory)
+        self.memory = memory
 
 
 def _rendered(plan: Plan, limits: Limits) -> tuple[Rendered, ...]:
-    whole = workflows.text_of(plan)
-    steps = tuple(step.id for step in plan.steps())
+    texts = PartTexts(plan)
+    whole = texts.whole()
     if _fits(whole, plan, limits):
+        steps = tuple(step.id for step in plan.steps())
         return (Rendered(workflow_id=workflows.workflow_id(plan), text=whole, steps=steps),)
-    units = _split(plan, limits)
     parts: list[Rendered] = []
-    calls: list[texts.Call] = []
-    for unit in units:
+    calls: list[workflows_parent.Call] = []
+
+    def part(text: str, fragment: Plan) -> workflows_parent.Part:
+        name = part_id(plan, len(parts) + 1)
+        parts.append(Rendered(workflow_id=name, text=text, steps=tuple(step.id for step in fragment.steps())))
+        return workflows_parent.Part(workflow=name, longest=workflows.longest(fragment))
+
+    for unit in _split(plan, texts, limits):
         if isinstance(unit, Levels):
-            name = part_id(plan, len(parts) + 1)
-            fragment = replace(plan, levels=unit.levels)
-            parts.append(_part(name, texts.levels_part(fragment), fragment))
-            calls.append(texts.LevelsCall(workflow=name))
+            calls.append(part(texts.levels(unit.first, unit.count), _of_levels(plan, unit.first, unit.count)))
             continue
-        lanes: list[tuple[tuple[str, texts.Piece], ...]] = []
-        for lane in unit.lanes:
-            named: list[tuple[str, texts.Piece]] = []
-            for piece in lane:
-                name = part_id(plan, len(parts) + 1)
-                fragment = _of_piece(plan, unit.level, piece)
-                parts.append(_part(name, texts.threads_part(fragment), fragment))
-                named.append((name, piece))
-            lanes.append(tuple(named))
-        calls.append(texts.LanesCall(level=unit.level, lanes=tuple(lanes)))
-    parent = texts.parent(plan, tuple(calls))
-    size = len(parent.encode())
-    if size > max(limits.source_bytes, _LEAST_PARENT):
-        raise _TooManyPartsError(len(parts), size)
+        lanes = tuple(
+            tuple((part(texts.piece(piece), plan_of_piece(plan, piece)), piece) for piece in lane)
+            for lane in unit.lanes
+        )
+        calls.append(workflows_parent.LanesCall(level=unit.level, lanes=lanes))
+    parent = workflows_parent.parent(plan, calls)
+    size, executed = len(parent.encode()), workflows_parent.executed_steps(plan, calls)
+    largest = max(*(len(part.steps) for part in parts), *(len(t.steps) for level in plan.levels for t in level.threads))
+    memory = workflows_parent.memory(plan, calls, largest)
+    if memory > workflows.MAX_VARIABLES:
+        raise _TooManyStepsError(memory)
+    if size > max(limits.source_bytes, _LEAST_PARENT) or executed > workflows.MAX_EXECUTED_STEPS:
+        raise _TooManyPartsError(len(parts), size, executed)
     return (Rendered(workflow_id=workflows.workflow_id(plan), text=parent, steps=()), *parts)
 
 
@@ -176,80 +191,76 @@ _LEAST_PARENT = 24_000
 """What a workflow that runs parts takes in any case: limits below it are those of a test."""
 
 
-def _part(name: str, text: str, fragment: Plan) -> Rendered:
-    return Rendered(workflow_id=name, text=text, steps=tuple(step.id for step in fragment.steps()))
-
-
 def _fits(text: str, fragment: Plan, limits: Limits) -> bool:
-    return len(text.encode()) <= limits.source_bytes and workflows.executed_steps(fragment) <= limits.executed_steps
+    return len(text) <= limits.source_bytes and workflows.executed_steps(fragment) <= limits.executed_steps
 
 
-def _of_piece(plan: Plan, level: Level, piece: texts.Piece) -> Plan:
-    return replace(plan, levels=(Level(id=level.id, threads=tuple(thread for _, thread in piece)),))
+def _of_levels(plan: Plan, first: int, count: int) -> Plan:
+    return replace(plan, levels=plan.levels[first : first + count])
 
 
-def _split(plan: Plan, limits: Limits) -> Iterable[Unit]:
+def _split(plan: Plan, texts: PartTexts, limits: Limits) -> Iterable[Unit]:
     """The units in order: as many levels together as fit, a level that does not in lanes."""
-
-    def fits(levels: Sequence[Level]) -> bool:
-        fragment = replace(plan, levels=tuple(levels))
-        return _fits(texts.levels_part(fragment), fragment, limits)
-
     units: list[Unit] = []
-    rest = list(plan.levels)
-    while rest:
-        count = _most(rest, fits)
+    first = 0
+    while first < len(plan.levels):
+
+        def fits(count: int, first: int = first) -> bool:
+            return _fits(texts.levels(first, count), _of_levels(plan, first, count), limits)
+
+        count = _most(len(plan.levels) - first, fits)
         if count:
-            units.append(Levels(levels=tuple(rest[:count])))
+            units.append(Levels(first=first, count=count))
         else:
-            count = 1
-            units.append(_lanes(plan, rest[0], limits))
-        rest = rest[count:]
+            units.append(_lanes(plan, plan.levels[first], texts, limits))
+        first += max(count, 1)
     return units
 
 
-def _lanes(plan: Plan, level: Level, limits: Limits) -> Lanes:
-    def fits(piece: texts.Piece) -> bool:
-        fragment = _of_piece(plan, level, piece)
-        return _fits(texts.threads_part(fragment), fragment, limits)
+def _lanes(plan: Plan, level: Level, texts: PartTexts, limits: Limits) -> Lanes:
+    """The level's threads: as many together as fit, one that does not in pieces one after the other."""
 
-    lanes: list[tuple[texts.Piece, ...]] = []
-    rest = list(enumerate(level.threads))
-    while rest:
-        count = _most(rest[: limits.branches], lambda some: fits(tuple(some)))
-        if count:
-            lanes.append((tuple(rest[:count]),))
-        else:
-            count = 1
-            lanes.append(_chain(plan, level, rest[0], fits))
-        rest = rest[count:]
+    def piece_fits(piece: Piece) -> bool:
+        return _fits(texts.piece(piece), plan_of_piece(plan, piece), limits)
+
+    lanes: list[tuple[Piece, ...]] = []
+    first = 0
+    while first < len(level.threads):
+
+        def piece(count: int, first: int = first) -> Piece:
+            return Piece(level=level, first=first, threads=level.threads[first : first + count])
+
+        count = _most(len(level.threads) - first, lambda count, piece=piece: piece_fits(piece(count)))  # type: ignore[misc]
+        lanes.append((piece(count),) if count else _chain(plan, piece(1), texts, piece_fits))
+        first += max(count, 1)
     return Lanes(level=level, lanes=tuple(lanes))
 
 
-def _chain(plan: Plan, level: Level, numbered: tuple[int, Thread], fits: texts.Fits) -> tuple[texts.Piece, ...]:
-    index, thread = numbered
-    pieces: list[texts.Piece] = []
+def _chain(plan: Plan, whole: Piece, texts: PartTexts, fits: Callable[[Piece], bool]) -> tuple[Piece, ...]:
+    """The pieces of one thread."""
+    (thread,) = whole.threads
+    pieces: list[Piece] = []
     rest = thread.steps
 
-    def piece(steps: tuple[Step, ...]) -> texts.Piece:
-        return ((index, replace(thread, steps=steps)),)
+    def piece(steps: Sequence[Step]) -> Piece:
+        return replace(whole, threads=(replace(thread, steps=tuple(steps)),))
 
     while rest:
-        count = _most(rest, lambda steps: fits(piece(tuple(steps))))
+        count = _most(len(rest), lambda count, rest=rest: fits(piece(rest[:count])))  # type: ignore[misc]
         if not count:
-            alone = _of_piece(plan, level, piece(rest[:1]))
-            raise TooLargeError(rest[0], len(texts.threads_part(alone).encode()), workflows.executed_steps(alone))
+            alone = piece(rest[:1])
+            raise TooLargeError(rest[0], len(texts.piece(alone)), workflows.executed_steps(plan_of_piece(plan, alone)))
         pieces.append(piece(rest[:count]))
         rest = rest[count:]
     return tuple(pieces)
 
 
-def _most(items: Sequence[T], fits: Callable[[Sequence[T]], bool]) -> int:
-    """How many of the first items fit, 0 where not even one does; what fits with more fits with less."""
-    least, most = 0, len(items)
+def _most(count: int, fits: Callable[[int], bool]) -> int:
+    """How many of so many fit, 0 where not even one does; what fits with more fits with less."""
+    least, most = 0, count
     while least < most:
         middle = (least + most + 1) // 2
-        if fits(items[:middle]):
+        if fits(middle):
             least = middle
         else:
             most = middle - 1

@@ -59,8 +59,8 @@ def test_the_function_for_failures_is_told_once(large: Plan, tmp_path: Path, mon
     servers: list[executors.ExecutorServer] = []
     serve = executors.serve
 
-    def watched(script: Any = None, port: int = 0) -> executors.ExecutorServer:
-        servers.append(serve(script, port))
+    def watched(*args: Any, **more: Any) -> executors.ExecutorServer:
+        servers.append(serve(*args, **more))
         return servers[-1]
 
     monkeypatch.setattr(executors, "serve", watched)
