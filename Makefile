@@ -46,6 +46,7 @@ benchmark: ## times as ratios to a peer or a limit (docs/benchmarks.md); dag_par
 	@$(BIN)/python benchmarks/preview.py
 	@$(BIN)/python benchmarks/check.py
 	@$(BIN)/python benchmarks/compile.py
+	@$(BIN)/python -m benchmarks.fusion_push
 
 clean: ## remove what set-up made in this checkout (the engine kept outside of it stays); make down first
 	rm -rf .venv .venvs .dp .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

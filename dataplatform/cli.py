@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataplatform.datafusion.cli import COMMANDS as DATA_FUSION_COMMANDS
 from dataplatform.diagnostics import nearest
 from dataplatform.local.engine_env import as_shell, engine_env, project_root
 from dataplatform.local.errors import Exit, UsageError
@@ -322,7 +323,7 @@ def env(ctx: click.Context, shell: bool, cloud: bool, as_json: bool) -> int:
     return execute(Output("env", as_json), body)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *DATA_FUSION_COMMANDS):
     dp.add_command(_command)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dataplatform.config import check
 from dataplatform.config.check import LoadedStack, load_stack
+from dataplatform.config.folder import DATA_FUSION
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError, nearest
 from infra.azure_names import AzureNames, azure_names
@@ -49,6 +50,7 @@ def decide(root: Path, stack: str) -> Decided:
         diagnostics.extend(error.diagnostics.items)
     if gcp is not None:
         diagnostics.extend(_unknown_references(loaded, gcp).items)
+    diagnostics.extend(_exports(root, loaded).items)
     databricks = DatabricksFiles()
     try:
         databricks = read_files(root, loaded)
@@ -61,6 +63,21 @@ def decide(root: Path, stack: str) -> Decided:
     if diagnostics:
         raise InputError(diagnostics)
     return Decided(loaded=loaded, names=names, azure_names=azure_found, databricks=databricks, pipelines=pipelines)
+
+
+def _exports(root: Path, loaded: LoadedStack) -> Diagnostics:
+    """Every mistake in what was pulled from Data Fusion; none where nothing was."""
+    pipelines = loaded.platform.pipelines
+    folder = root / pipelines.directory / DATA_FUSION if pipelines is not None else root / DATA_FUSION
+    if pipelines is None or not any(path.is_file() for path in folder.rglob("*")):
+        return Diagnostics()
+    from dataplatform.datafusion import files
+
+    try:
+        files.load(folder)
+    except InputError as error:
+        return error.diagnostics
+    return Diagnostics()
 
 
 def check_stacks(root: Path, stacks: Sequence[str]) -> Diagnostics:

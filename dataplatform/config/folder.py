@@ -1,8 +1,8 @@
 """The pipelines folder: which files are definitions, and that nothing else is there.
 
 `<directory>/**/*.json` (and `.yaml`, `.yml`) are definitions, `<directory>/jobs/**` are job parameter files (see
-`jobfiles`). Anything else is a mistake: an ignored file is a
-pipeline that somebody believes to be deployed. A README.md and hidden files are let be.
+`jobfiles`), `<directory>/data_fusion/**` is what `dp datafusion pull` writes. Anything else is a mistake: an ignored
+file is a pipeline that somebody believes to be deployed. A README.md and hidden files are let be.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ MAX_FILES = 10_000
 
 JOBS = "jobs"
 """Folder of the job parameter files, directly below the pipelines folder."""
+
+DATA_FUSION = "data_fusion"
+"""Folder of what Data Fusion holds, directly below the pipelines folder."""
 
 
 def directory_problem(directory: str) -> tuple[str, str, str] | None:
@@ -102,6 +105,9 @@ def _files(root: Path, folder: Path, diagnostics: Diagnostics) -> tuple[list[Pat
         here = Path(where)
         is_job = here != folder and here.relative_to(folder).parts[0] == JOBS
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if here == folder:
+            # What Data Fusion holds is no definition; `infra.decide` has it read by what reads it.
+            folders[:] = [name for name in folders if name != DATA_FUSION]
         for name in list(folders):
             if (here / name).is_symlink():
                 folders.remove(name)

@@ -194,7 +194,11 @@ def test_schema(root: Path) -> None:
 
 
 def test_commands_carry_help_and_json() -> None:
-    assert [command.name for command in COMMANDS] == ["graph", "explain", "diff", "import", "schema"]
+    assert [command.name for command in COMMANDS] == ["graph", "explain", "diff", "import", "schema", "iam", "new"]
+    leaves: list[click.Command] = []
     for command in COMMANDS:
+        leaves += command.commands.values() if isinstance(command, click.Group) else [command]
+    for command in [*COMMANDS, *leaves]:
         assert command.help
+    for command in leaves:
         assert "as_json" in {option.name for option in command.params}

@@ -139,6 +139,11 @@ def _start(home: Path, made: Path, java: obtain.Java) -> subprocess.Popen[bytes]
     command = [
         java.tool("java"),
         f"-Xmx{HEAP}",
+        # These and the arenas below bound what it takes beside its heap: 660 MB in all after 500 calls and 150
+        # deployments, where it was 930 MB without them.
+        "-XX:+UseSerialGC",
+        "-XX:ReservedCodeCacheSize=96m",
+        "-XX:MaxDirectMemorySize=96m",
         f"@{made / 'opens.args'}",
         "-Dhadoop.security.group.mapping=org.apache.hadoop.security.JniBasedUnixGroupsMappingWithFallback",
         "-Dexplore.conf.files=",
@@ -154,7 +159,7 @@ def _start(home: Path, made: Path, java: obtain.Java) -> subprocess.Popen[bytes]
         return subprocess.Popen(
             command,
             cwd=home,
-            env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"},
+            env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "MALLOC_ARENA_MAX": "2"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
