@@ -18,6 +18,10 @@ from typing import Any
 
 EMULATOR_VARIABLE = "DATAPLATFORM_EXECUTORS_EMULATOR_HOST"
 """Base URL of stand-in executors, `http://127.0.0.1:PORT`; calls then carry no authentication."""
+CALLER_VARIABLE = "DATAPLATFORM_EXECUTORS_EMULATOR_CALLER"
+"""Address of the service account that calls of stand-ins are made for, only together with the variable above. They
+carry it in a header: no token is made up, and the functions of a cloud are never told it."""
+CALLER_HEADER = "X-DataPlatform-Emulator-Caller"
 TIME_SCALE_VARIABLE = "DATAPLATFORM_TIME_SCALE"
 """Factor on all waits, only together with the variable above."""
 
@@ -302,7 +306,10 @@ def http_post() -> Post:
 
     def post(url: str, body: Mapping[str, Any], timeout: float) -> Reply:
         headers = {}
-        if not os.environ.get(EMULATOR_VARIABLE):
+        if os.environ.get(EMULATOR_VARIABLE):
+            if os.environ.get(CALLER_VARIABLE):
+                headers[CALLER_HEADER] = os.environ[CALLER_VARIABLE]
+        else:
             try:
                 headers["Authorization"] = f"Bearer {token(url)}"
             except Exception as error:

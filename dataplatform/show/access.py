@@ -7,7 +7,7 @@ The need is `dataplatform.compile.access`; what is granted is read out of the ve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,11 +29,13 @@ COMPONENT_OWNED: Mapping[tuple[str, str], str] = {
 }
 """Identity and role → why its component grants it whatever the pipelines are."""
 BY_THE_STACK_FILE: Mapping[str, str] = {
-    "roles/secretmanager.secretAccessor": "the stack file names it under `accessors`",
-    "roles/cloudsql.client": "the stack file names it under `iam_users`",
-    "roles/cloudsql.instanceUser": "the stack file names it under `iam_users`",
+    "dp:gcp:BigQuery": "the stack file names it under `readers`, `writers` or `job_users`",
+    "dp:gcp:CloudSql": "the stack file names it under `iam_users` or `accessors`",
+    "dp:gcp:KeyAccess": "the stack file names it as a user of a key",
+    "dp:gcp:LakeAccess": "the stack file names it under `readers` or `writers`",
+    "dp:gcp:Secrets": "the stack file names it under `accessors`",
 }
-"""Role → where the stack file grants it to whom it names."""
+"""Component → where the stack file says whom it grants something."""
 
 _ACCOUNT = "gcp:serviceaccount/account:Account"
 _AGENT = "gcp:projects/serviceIdentity:ServiceIdentity"
@@ -66,6 +68,8 @@ class Granted:
     role: str
     on: str
     """Path of what it is on."""
+    by: str = field(default="", compare=False)
+    """Type of the component that grants it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +135,7 @@ def compare(decided: Decided, resources: Sequence[RecordedResource]) -> Report:
     for grant in sorted(given):
         identity = known[grant.identity]
         if (identity, grant.role, grant.on) not in wanted:
-            why = COMPONENT_OWNED.get((identity, grant.role)) or BY_THE_STACK_FILE.get(grant.role, "")
+            why = COMPONENT_OWNED.get((identity, grant.role)) or BY_THE_STACK_FILE.get(grant.by, "")
             state: State = "component" if why else "extra"
             rows.append(Row(identity=identity, role=grant.role, on=grant.on, state=state, why=why))
     return Report(
@@ -164,13 +168,23 @@ def granted(resources: Sequence[RecordedResource]) -> Iterator[Granted]:
     """The grants to service accounts that the program makes; those to Google's own agents are not among them."""
     by_urn = {resource.urn: resource for resource in resources}
     for resource in resources:
-        kind = resource.type.rpartition(":")[2]
-        if not resource.type.startswith("gcp:") or not kind.lower().endswith("iammember"):
-            continue
-        near = [by_urn[urn] for urn in resource.dependencies if urn in by_urn]
-        identity = _member(resource, near)
-        if identity:
-            yield Granted(identity=identity, role=str(resource.inputs.get("role")), on=_on(resource, near, identity))
+        grant = grant_of(resource, by_urn)
+        if grant is not None:
+            yield grant
+
+
+def grant_of(resource: RecordedResource, by_urn: Mapping[str, RecordedResource]) -> Granted | None:
+    """The grant that a registration makes to a service account; None where it makes none."""
+    kind = resource.type.rpartition(":")[2]
+    if not resource.type.startswith("gcp:") or not kind.lower().endswith("iammember"):
+        return None
+    near = [by_urn[urn] for urn in resource.dependencies if urn in by_urn]
+    identity = _member(resource, near)
+    if not identity:
+        return None
+    role, component = str(resource.inputs.get("role")), by_urn.get(resource.parent)
+    on = _on(resource, near, identity)
+    return Granted(identity=identity, role=role, on=on, by=component.type if component is not None else "")
 
 
 def _member(resource: RecordedResource, near: Iterable[RecordedResource]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from localcloud.workflows.clock import REAL, Clock, Responder
+from localcloud.workflows.clock import REAL, Answer, Clock, Responder
 from localcloud.workflows.events import LogLine, StepEntry
 
 
@@ -15,6 +15,14 @@ class Internal(Protocol):
 
     def request(self, method: str, path: str, query: str, body: dict[str, Any]) -> dict[str, Any]:
         """What a request to them is answered with. Raises ApiError."""
+        ...
+
+
+class Guard(Protocol):
+    """Decides on requests of the workflow's service account."""
+
+    def __call__(self, caller: str, method: str, url: str, body: bytes | None) -> Answer | None:
+        """What the service refuses the request with; None where it is admitted. The URL is as the workflow wrote it."""
         ...
 
 
@@ -38,6 +46,8 @@ class Context:
     clock: Clock = REAL
     responder: Responder | None = None
     """Answers requests in place of the network."""
+    guard: Guard | None = None
+    """Judges every request before it is sent; without one all are admitted."""
     internal: Internal | None = None
     """Answers the connectors of Workflows itself."""
 

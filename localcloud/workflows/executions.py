@@ -18,10 +18,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from localcloud.admission import refusal
 from localcloud.errors import ApiError
 from localcloud.workflows import limits
 from localcloud.workflows.api import InProcess
 from localcloud.workflows.check import compile_source
+from localcloud.workflows.clock import Answer
 from localcloud.workflows.context import Context
 from localcloud.workflows.failures import WorkflowError, failure
 from localcloud.workflows.machine import CancelledError, Machine
@@ -326,9 +328,21 @@ class ExecutionsService:
             callback_base=self.callback_base,
             internal=self.internal,
             served=self.served,
+            guard=self._guard,
         )
         recorder = Recorder(self.world, name, self.on_event)
         return Machine(compile_source(workflow["sourceContents"]), context, recorder)
+
+    def _guard(self, caller: str, method: str, url: str, body: bytes | None) -> Answer | None:
+        """IAM of the world, for a workflow's requests."""
+        try:
+            refused = refusal(self.world, caller, method, url, body)
+        except sqlite3.OperationalError:
+            # A world of workflows only, which has no grants.
+            return None
+        if refused is None:
+            return None
+        return Answer(status=refused.status, text=refused.text, content_type=refused.content_type)
 
     def _run(self, machine: Machine, name: str, argument: Value, has_argument: bool) -> None:
         state, result, error = run_machine(machine, argument, given=has_argument)

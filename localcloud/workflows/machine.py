@@ -263,6 +263,11 @@ class Machine:
                 return lambda: (failed or _throw)(caught)
             return lambda: deliver(value)
 
+        guard = self.context.guard
+        refused = guard and guard(self.context.service_account, request.method, request.asked, request.body)
+        if refused:
+            self.wait(fiber, 0.0, lambda: outcome(partial(web.respond, request, refused))())
+            return
         if responder is None:
             self.background(fiber, lambda: outcome(partial(web.send, request)), request.abort, lambda finish: finish())
             return

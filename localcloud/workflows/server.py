@@ -1,4 +1,4 @@
-"""The REST doors of Workflows v1 and Workflow Executions v1 on one local port.
+"""The REST doors of Workflows v1 and Workflow Executions v1 on one local port; with a whole world, Data Fusion's too.
 
 Google's own clients work with nothing but the endpoint changed; the paths are those of the discovery documents. There
 is no authentication: the port listens on the loopback address only.
@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from localcloud.cdap.doors import DataFusionDoors
+from localcloud.cdap.server import serve_request
 from localcloud.errors import ApiError
 from localcloud.workflows.api import CALLBACK, Api, Query
 from localcloud.workflows.connectors.calls import INTERNAL
@@ -20,6 +22,7 @@ from localcloud.workflows.executions import ExecutionsService
 from localcloud.workflows.recorder import OnEvent
 from localcloud.workflows.service import WorkflowsService
 from localcloud.workflows.store import Json, WorldLike, invalid
+from localcloud.world import World
 
 _BODY_LIMIT = 4 * 1024 * 1024
 
@@ -28,6 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "embedded-cloud"
     api: Api
+    data_fusion: DataFusionDoors | None = None
 
     def handle(self) -> None:
         """Serve one client's connection, in a thread of its own that has its own connection to the database."""
@@ -39,6 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         path = unquote(parts.path).lstrip("/")
+        if self.data_fusion is not None and path.startswith("datafusion/"):
+            serve_request(self, self.data_fusion.answer, self.path)
+            return
         raw = self._read()
         if raw is None:
             return
@@ -157,7 +164,8 @@ def serve(
     """
     workflows = WorkflowsService(world)
     executions = ExecutionsService(world, routes=routes, time_scale=time_scale, on_event=on_event)
-    handler = type("Handler", (_Handler,), {"api": Api(workflows, executions)})
+    data_fusion = DataFusionDoors(world, time_scale) if isinstance(world, World) else None
+    handler = type("Handler", (_Handler,), {"api": Api(workflows, executions), "data_fusion": data_fusion})
     http = _HttpServer(("127.0.0.1", port), handler)
     server = Server(http, workflows, executions)
     executions.callback_base = server.url

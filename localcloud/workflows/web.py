@@ -42,6 +42,8 @@ class Request:
     timeout: float
     at: float = 0.0
     """The execution's own time when it is sent; told to a responder."""
+    asked: str = ""
+    """The URL as the workflow wrote it."""
     connection: http.client.HTTPConnection | None = None
     aborted: threading.Event = field(default_factory=threading.Event)
 
@@ -70,9 +72,8 @@ def prepare(function: str, given: Mapping[str, Value], routes: Mapping[str, str]
     if given.get("auth") is not None:
         headers["Authorization"] = _authorization(given["auth"], url, account)
     headers.setdefault("User-Agent", "GoogleCloudWorkflows; (+https://cloud.google.com/workflows/docs)")
-    return Request(
-        method.upper(), _resolve(_with_query(url, given.get("query")), routes), headers, body, _timeout(given)
-    )
+    asked = _with_query(url, given.get("query"))
+    return Request(method.upper(), _resolve(asked, routes), headers, body, _timeout(given), asked=asked)
 
 
 def _check_private(given: Mapping[str, Value]) -> None:

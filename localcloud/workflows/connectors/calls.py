@@ -132,6 +132,7 @@ class Caller:
         internal = self.machine.context.internal
         if internal is not None and url.startswith(INTERNAL) and not self._routed(url):
             try:
+                self._admitted(verb, url)
                 answer = self._internal(verb, url, body)
             except ApiError as error:
                 failed(_http_error(error))
@@ -140,6 +141,14 @@ class Caller:
             return
         request = self._request(verb, url, body)
         self.machine.exchange(self.fiber, request, lambda r: then(r["body"]), failed)
+
+    def _admitted(self, verb: str, url: str) -> None:
+        """Raise ApiError where the workflow's account may not make the call."""
+        context = self.machine.context
+        refused = context.guard and context.guard(context.service_account, verb, url, None)
+        if refused:
+            said = json.loads(refused.text)["error"]
+            raise ApiError(said["code"], said["status"], said["message"])
 
     def _routed(self, url: str) -> bool:
         return any(url.startswith(prefix) for prefix in self.machine.context.routes)
