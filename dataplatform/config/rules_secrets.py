@@ -44,6 +44,20 @@ def secret_rules(gcp: Gcp, findings: Findings) -> None:
             findings.tell("DP262", (*at, "annotations"), message, "shorten them", key=True)
 
 
+def fixed_names(gcp: Gcp) -> dict[Path, str]:
+    """What has a name without the environment, by where it is said: it can be in a project once only."""
+    found: dict[Path, str] = {}
+    for key, secret in gcp.secrets.items():
+        if secret.airflow_connection is not None:
+            found["gcp", "secrets", key, "airflow_connection"] = f"airflow-connections-{secret.airflow_connection}"
+        elif secret.airflow_variable is not None:
+            found["gcp", "secrets", key, "airflow_variable"] = f"airflow-variables-{secret.airflow_variable}"
+    for name, dataset in (gcp.bigquery.datasets if gcp.bigquery is not None else {}).items():
+        if dataset.id is not None:
+            found["gcp", "bigquery", "datasets", name, "id"] = f"dataset {dataset.id}"
+    return found
+
+
 def _places(secret: Secret, at: Path, findings: Findings) -> None:
     for index, region in enumerate(secret.locations):
         here = (*at, "locations", index)

@@ -121,6 +121,11 @@ def _schema(change: Change, old: dict[str, Any], new: dict[str, Any]) -> bool:
     return not _in_place(before, after, top=not external)
 
 
+def schema_in_place(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
+    """Whether the columns of a table of BigQuery's own can become these without a new table."""
+    return _in_place(before, after, top=True)
+
+
 def _in_place(before: list[dict[str, Any]], after: list[dict[str, Any]], *, top: bool) -> bool:
     left = {str(column.get("name", "")).lower(): column for column in before}
     right = {str(column.get("name", "")).lower(): column for column in after}

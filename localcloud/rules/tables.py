@@ -16,6 +16,8 @@ from typing import Any
 from localcloud.rules.paths import snake
 from localcloud.rules.wire import Path
 
+_MORE = {"gcp": ("gcp_more",)}
+"""Tables of types that the first reading left out, by provider."""
 _FILES = {"gcp": "gcp", "azure-native": "azure_native", "databricks": "databricks", "azuread": "azuread"}
 
 
@@ -298,12 +300,14 @@ def load(name: str) -> Mapping[str, Any]:
     return data
 
 
+@cache
 def _resources(provider: str) -> Mapping[str, Any]:
     if provider not in _FILES:
         return {}
     data = load(_FILES[provider])
     found: Mapping[str, Any] = data["resources"] if provider == "azure-native" else data
-    return found
+    more = _MORE.get(provider, ())
+    return {**found, **{token: entry for name in more for token, entry in load(name).items()}} if more else found
 
 
 def known(token: str) -> bool:

@@ -233,7 +233,7 @@ def test_what_a_table_says() -> None:
     assert not known("gcp:nope/nope:Nope")
     assert not known("random:index/randomId:RandomId")
     assert [len(list(tokens(provider))) for provider in ("gcp", "azure-native", "databricks", "azuread")] == [
-        114,
+        116,
         44,
         65,
         17,
