@@ -58,7 +58,7 @@ def stack_text(stack: str, *changes: tuple[str, str]) -> str:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
     for old, new in changes:
         assert old in text, f"'{old}' is not in Pulumi.{stack}.yaml"
-        text = text.replace(old, new)
+        text = text.replace(old, new, 1)
     return text
 
 
