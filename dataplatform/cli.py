@@ -349,7 +349,8 @@ def _decided(ctx: click.Context, output: Output, command: str, stack: str, local
 
 def _projects(loaded: LoadedStack) -> list[str]:
     gcp = loaded.platform.gcp
-    return [gcp.project] if gcp is not None else []
+    domains = loaded.platform.pipelines.domains.values() if loaded.platform.pipelines is not None else ()
+    return list(dict.fromkeys([gcp.project, *(domain.project for domain in domains)])) if gcp is not None else []
 
 
 def _display(output: Output, *, preview: bool = False) -> Any:

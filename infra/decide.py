@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataplatform.config import check
+from dataplatform.config.airflow_files import AirflowFile, load_airflow_files
 from dataplatform.config.check import LoadedStack, load_stack
 from dataplatform.config.folder import DATA_FUSION
 from dataplatform.config.platform import Gcp
@@ -30,6 +31,8 @@ class Decided:
     azure_names: AzureNames | None
     databricks: DatabricksFiles
     pipelines: CompiledPipelines
+    airflow_files: tuple[AirflowFile, ...] = ()
+    """Plugins and data files that go to Airflow with the DAGs."""
 
 
 def decide(root: Path, stack: str) -> Decided:
@@ -62,7 +65,17 @@ def decide(root: Path, stack: str) -> Decided:
         diagnostics.extend(error.diagnostics.items)
     if diagnostics:
         raise InputError(diagnostics)
-    return Decided(loaded=loaded, names=names, azure_names=azure_found, databricks=databricks, pipelines=pipelines)
+    # What is wrong with any of them was told when the stack was loaded.
+    directory = loaded.platform.pipelines.directory if loaded.platform.pipelines is not None else None
+    files = load_airflow_files(root, directory)[0] if directory is not None else ()
+    return Decided(
+        loaded=loaded,
+        names=names,
+        azure_names=azure_found,
+        databricks=databricks,
+        pipelines=pipelines,
+        airflow_files=files,
+    )
 
 
 def _exports(root: Path, loaded: LoadedStack) -> Diagnostics:

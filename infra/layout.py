@@ -64,10 +64,10 @@ def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
         "workflows": gcp.workflows is not None,
         "cloudsql": bool(gcp.cloud_sql),
         "bigquery": gcp.bigquery is not None and bool(gcp.bigquery.datasets),
-        "pubsub": None in lake_topics(gcp).values() or None in rotation_topics(gcp),
+        "pubsub": None in lake_topics(gcp).values() or None in rotation_topics(gcp) or makes_fusion_topic(gcp),
     }
     users = {service: _KEY_USERS[service] for service, there in present.items() if there}
-    if gcp.composer is not None and gcp.composer.generation == 2:
+    if any(composer.generation == 2 for composer in composers(gcp)):
         users["composer"] = _COMPOSER_2_KEY_USERS
     return users
 
@@ -76,14 +76,19 @@ def required_apis(gcp: Gcp) -> frozenset[str]:
     """The APIs the stack calls, or whose agents it grants something."""
     users = key_users(gcp)
     called = {api for service in users for api in _APIS[service]}
-    if gcp.composer is not None:
-        called.update(composer_apis(gcp.composer))
+    for composer in composers(gcp):
+        called.update(composer_apis(composer))
     called.update(network_apis(gcp), gcp.apis)
     if gcp.bigquery is not None:
         called.add("bigquery")
-    if lake_topics(gcp) or rotation_topics(gcp):
+    if lake_topics(gcp) or rotation_topics(gcp) or (gcp.data_fusion is not None and gcp.data_fusion.events is not None):
         called.add("pubsub")
     return frozenset(called.union(_ALWAYS, *users.values()))
+
+
+def composers(gcp: Gcp) -> tuple[Composer, ...]:
+    """The stack's environment, and the one it takes over from."""
+    return tuple(composer for composer in (gcp.composer, gcp.previous_composer) if composer is not None)
 
 
 def composer_apis(composer: Composer) -> tuple[str, ...]:
@@ -108,8 +113,8 @@ def network_users(gcp: Gcp) -> tuple[str, ...]:
     users: set[str] = set()
     if gcp.data_fusion is not None:
         users |= {"datafusion", "dataproc"}
-    if gcp.composer is not None:
-        users |= {"composer"} if gcp.composer.generation == 3 else {"composer", "container"}
+    for composer in composers(gcp):
+        users |= {"composer"} if composer.generation == 3 else {"composer", "container"}
     return tuple(sorted(users))
 
 
@@ -161,6 +166,12 @@ def lake_topics(gcp: Gcp) -> dict[tuple[str, str], str | None]:
 def rotation_topics(gcp: Gcp) -> set[str | None]:
     """The topics that rotation of secrets is told to; None among them for the one that the stack makes."""
     return {secret.rotation.topic for secret in gcp.secrets.values() if secret.rotation is not None}
+
+
+def makes_fusion_topic(gcp: Gcp) -> bool:
+    """Whether the stack makes the topic of its Data Fusion instance's events."""
+    events = gcp.data_fusion.events if gcp.data_fusion is not None else None
+    return events is not None and events.topic is None
 
 
 def airflow_secrets(gcp: Gcp) -> bool:

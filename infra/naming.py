@@ -11,6 +11,7 @@ A name that does not fit is a mistake in the stack file: names that are truncate
 | key | the service it is for or its own name, from generation 2 on with `-g<generation>` |
 | dataset | `<environment>_<key>`, or its `id` |
 | topic of a notification, of rotation | `<environment>-<zone>-<key>`, `<environment>-secret-rotation` |
+| topic of Data Fusion's events | `<environment>-data-fusion-events` |
 | Data Fusion instance, Composer environment | `<environment>-<name>` |
 | network | `<environment>-<name>`; what is in it, `<environment>-<name>-<key>` |
 | Cloud SQL instance | `<environment>-<key>`, from generation 2 on `<environment>-<key>-g<generation>` |
@@ -104,6 +105,9 @@ class GcpNames:
     """Topics the stack makes for notifications, by `<zone>/<key>`."""
     rotation_topic: str | None = None
     """The topic the stack makes for rotation of secrets."""
+    previous_composer: str | None = None
+    fusion_topic: str | None = None
+    """The topic the stack makes for the events of its Data Fusion instance."""
 
 
 def gcp_names(loaded: LoadedStack) -> GcpNames:
@@ -149,6 +153,14 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
         },
         rotation_topic=names.make(TOPIC, f"{environment}-secret-rotation", "secrets")
         if any(secret.rotation is not None and secret.rotation.topic is None for secret in gcp.secrets.values())
+        else None,
+        previous_composer=names.make(
+            COMPOSER, f"{environment}-{gcp.previous_composer.name}", "previous_composer", "name"
+        )
+        if gcp.previous_composer
+        else None,
+        fusion_topic=names.make(TOPIC, f"{environment}-data-fusion-events", "data_fusion", "events")
+        if gcp.data_fusion is not None and gcp.data_fusion.events is not None and gcp.data_fusion.events.topic is None
         else None,
     )
     names.finish()

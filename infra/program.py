@@ -37,6 +37,7 @@ def register(decided: Decided) -> None:
                 pipelines=decided.pipelines,
                 secret_values={name: config.require_secret(name) for name in platform.gcp.secrets},
                 schemas=decided.loaded.schemas,
+                airflow_files=decided.airflow_files,
             )
         )
     if platform.azure is not None:

@@ -202,7 +202,7 @@ def _parsed(line: str) -> dict[str, Any]:
 @click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, help="Multiplies the waits of workflows.")
 @click.pass_context
 def serve(context: click.Context, port: int, routes: tuple[str, ...], time_scale: float) -> None:
-    """Serve the REST APIs: Workflows v1 and Workflow Executions v1, until interrupted."""
+    """Serve the REST APIs, until interrupted: Workflows, their executions, Data Fusion and its instances' CDAP."""
     from localcloud.workflows.server import serve as serve_rest
 
     world = _open(context, make=True)

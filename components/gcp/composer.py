@@ -1,7 +1,10 @@
-"""A Composer environment (Managed Service for Apache Airflow), generation 3 or 2, and the identity its tasks run as.
+"""Composer (Managed Service for Apache Airflow), generation 3 or 2: its environment and the identity of its tasks.
 
-The two generations share one resource and differ in which fields they take; all of that is in `_private` and
-`_workloads` here. Deliberately absent: DAGs. `components.gcp.dag_assets` puts them under the prefix this exports.
+The two generations share one resource and differ in which fields they take; all of that is in `composer_settings`.
+While one environment takes over from another both are here, and run as the same identity. What an environment is
+called in the state follows its name in the stack file, not its part in the change: the one that becomes the previous
+one is the same resource as before. Deliberately absent: DAGs. `components.gcp.dag_assets` puts them under the prefix
+this exports.
 """
 
 from __future__ import annotations
@@ -13,13 +16,25 @@ import pulumi
 from pulumi_gcp import composer, serviceaccount
 
 from components.gcp import composer_settings as settings
+from components.gcp.composer_sizes import workloads
 from components.gcp.composer_workloads import user_workloads
 from components.gcp.iam import grant_on_project, grant_rights
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from dataplatform.compile.access import Right
 from dataplatform.config.gcp.composer import Composer as ComposerConfig
-from dataplatform.config.gcp.composer import Workloads
+
+_USUAL_NAME = "core"
+"""Name of an environment whose resource has no name but the component's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentSpec:
+    """One environment."""
+
+    config: ComposerConfig
+    environment_name: str
+    """Physical name, from infra.naming."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +64,23 @@ class ComposerArgs:
     """Buckets of the lake by zone, for snapshots."""
     secret_values: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     """Secret outputs by the names of `gcp.secrets`, for the secrets of workloads."""
+    secret_backend: bool = False
+    """Whether Airflow looks for connections and variables in Secret Manager."""
+    previous: EnvironmentSpec | None = None
+    """The environment that this one takes over from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagPlace:
+    """Where an environment looks for its DAGs."""
+
+    bucket: pulumi.Output[str]
+    prefix: pulumi.Output[str]
+    """Without slashes at its ends."""
 
 
 class Composer(pulumi.ComponentResource):
-    """One Composer environment, encrypted with our key."""
+    """The Composer environment of a stack, encrypted with our key."""
 
     environment_name: pulumi.Output[str]
     """Name of the environment."""
@@ -60,10 +88,12 @@ class Composer(pulumi.ComponentResource):
     """Address of the Airflow web server."""
     dag_gcs_prefix: pulumi.Output[str]
     """`gs://<bucket>/<prefix>` of the DAGs."""
-    dag_bucket: pulumi.Output[str]
-    """Bucket of the DAGs."""
-    dag_prefix: pulumi.Output[str]
-    """Prefix of the DAGs in their bucket, without slashes at its ends."""
+    dags: DagPlace
+    """The same in its parts."""
+    previous: composer.Environment | None
+    """The environment it takes over from."""
+    previous_dags: DagPlace | None
+    """Where that one looks for its DAGs."""
     member: pulumi.Output[str]
     """IAM member of the identity that tasks run as."""
     access: Sequence[pulumi.Resource]
@@ -89,30 +119,16 @@ class Composer(pulumi.ComponentResource):
             depends_on=[*args.depends_on, *args.rights_need],
             made=args.made,
         )
-        environment = composer.Environment(
-            name,
-            project=args.project,
-            region=args.region,
-            name=args.environment_name,
-            config=_config(args, account),
-            labels=args.labels.as_dict(),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[*args.key.grants, *before]),
-        )
-        user_workloads(
-            name,
-            parent=self,
-            config=args.config,
-            project=args.project,
-            region=args.region,
-            environment=environment,
-            values=args.secret_values,
-            protect=args.protect,
-        )
+        main = EnvironmentSpec(config=args.config, environment_name=args.environment_name)
+        environment = self._environment(name, args, main, account, before)
+        self.previous, self.previous_dags = None, None
+        if args.previous is not None:
+            self.previous = self._environment(name, args, args.previous, account, before)
+            self.previous_dags = _dags(self.previous)
         self.environment_name = environment.name
         self.airflow_uri = environment.config.airflow_uri
         self.dag_gcs_prefix = environment.config.dag_gcs_prefix
-        self.dag_bucket = self.dag_gcs_prefix.apply(lambda prefix: split_prefix(prefix)[0])
-        self.dag_prefix = self.dag_gcs_prefix.apply(lambda prefix: split_prefix(prefix)[1])
+        self.dags = _dags(environment)
         self.member = account.member
         self.register_outputs(
             {
@@ -122,6 +138,44 @@ class Composer(pulumi.ComponentResource):
                 "member": self.member,
             }
         )
+
+    def _environment(
+        self,
+        name: str,
+        args: ComposerArgs,
+        spec: EnvironmentSpec,
+        account: serviceaccount.Account,
+        before: Sequence[pulumi.Resource],
+    ) -> composer.Environment:
+        logical = name if spec.config.name == _USUAL_NAME else f"{name}-{spec.config.name}"
+        alone = args.previous is None and logical != name
+        environment = composer.Environment(
+            logical,
+            project=args.project,
+            region=args.region,
+            name=spec.environment_name,
+            config=_config(args, spec.config, account),
+            labels=args.labels.as_dict(),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                depends_on=[*args.key.grants, *before],
+                # Up to 0.1 the only environment of a stack had the component's name, whatever its own. The alias may
+                # go with 0.4.
+                aliases=[pulumi.Alias(name=name)] if alone else None,
+            ),
+        )
+        user_workloads(
+            logical,
+            parent=self,
+            config=spec.config,
+            project=args.project,
+            region=args.region,
+            environment=environment,
+            values=args.secret_values,
+            protect=args.protect,
+        )
+        return environment
 
     def _grants(self, name: str, args: ComposerArgs, account: serviceaccount.Account) -> list[pulumi.Resource]:
         """Grants that must exist before the environment: without them its creation fails after half an hour."""
@@ -133,7 +187,8 @@ class Composer(pulumi.ComponentResource):
             roles=("roles/composer.worker",),
             depends_on=args.depends_on,
         )
-        if args.config.generation == 2:
+        configs = [args.config, *([args.previous.config] if args.previous is not None else [])]
+        if any(config.generation == 2 for config in configs):
             # Generation 2 runs in our project: the agent binds its Kubernetes accounts to this identity.
             grants.append(
                 serviceaccount.IAMMember(
@@ -147,6 +202,14 @@ class Composer(pulumi.ComponentResource):
         return grants
 
 
+def _dags(environment: composer.Environment) -> DagPlace:
+    prefix = environment.config.dag_gcs_prefix
+    return DagPlace(
+        bucket=prefix.apply(lambda text: split_prefix(text)[0]),
+        prefix=prefix.apply(lambda text: split_prefix(text)[1]),
+    )
+
+
 def split_prefix(dag_gcs_prefix: str) -> tuple[str, str]:
     """Bucket and prefix of `gs://bucket/dags`; raises ValueError for anything else."""
     scheme, _, rest = dag_gcs_prefix.partition("://")
@@ -156,15 +219,16 @@ def split_prefix(dag_gcs_prefix: str) -> tuple[str, str]:
     return bucket, prefix.strip("/")
 
 
-def _config(args: ComposerArgs, account: serviceaccount.Account) -> composer.EnvironmentConfigArgs:
-    config = args.config
+def _config(
+    args: ComposerArgs, config: ComposerConfig, account: serviceaccount.Account
+) -> composer.EnvironmentConfigArgs:
     modern = config.generation == 3
     return composer.EnvironmentConfigArgs(
         environment_size=f"ENVIRONMENT_SIZE_{config.size.upper()}",
         node_config=settings.node(config, account.email),
-        software_config=settings.software(config),
+        software_config=settings.software(config, secret_backend=args.secret_backend),
         encryption_config=composer.EnvironmentConfigEncryptionConfigArgs(kms_key_name=args.key.id),
-        workloads_config=_workloads(config.workloads) if config.workloads else None,
+        workloads_config=workloads(config.workloads) if config.workloads else None,
         resilience_mode="HIGH_RESILIENCE" if config.resilience else None,
         maintenance_window=settings.maintenance(config),
         recovery_config=settings.recovery(config, args.buckets),
@@ -173,47 +237,6 @@ def _config(args: ComposerArgs, account: serviceaccount.Account) -> composer.Env
         enable_private_builds_only=True if modern and config.private_builds else None,
         # Generation 3 wants one switch, and refuses the block of generation 2 as generation 2 refuses the switch.
         enable_private_environment=True if modern and config.private else None,
-        private_environment_config=_private(config) if not modern and config.private else None,
+        private_environment_config=settings.private(config) if not modern and config.private else None,
+        master_authorized_networks_config=settings.control_plane_access(config) if not modern else None,
     )
-
-
-def _private(config: ComposerConfig) -> composer.EnvironmentConfigPrivateEnvironmentConfigArgs:
-    return composer.EnvironmentConfigPrivateEnvironmentConfigArgs(
-        connection_type="PRIVATE_SERVICE_CONNECT" if config.network else "VPC_PEERING",
-        cloud_composer_connection_subnetwork=config.network.subnetwork if config.network else None,
-        enable_private_endpoint=True,
-        master_ipv4_cidr_block=config.network.master if config.network else None,
-    )
-
-
-def _workloads(config: Workloads) -> composer.EnvironmentConfigWorkloadsConfigArgs:
-    """Sizing. What is None is left out, and the service takes its default for the environment's size."""
-    sized = composer.EnvironmentConfigWorkloadsConfigArgs()
-    if (scheduler := config.scheduler) is not None:
-        sized.scheduler = composer.EnvironmentConfigWorkloadsConfigSchedulerArgs(
-            cpu=scheduler.cpu, memory_gb=scheduler.memory_gb, storage_gb=scheduler.storage_gb, count=scheduler.count
-        )
-    if (server := config.web_server) is not None:
-        sized.web_server = composer.EnvironmentConfigWorkloadsConfigWebServerArgs(
-            cpu=server.cpu, memory_gb=server.memory_gb, storage_gb=server.storage_gb
-        )
-    if (worker := config.worker) is not None:
-        sized.worker = composer.EnvironmentConfigWorkloadsConfigWorkerArgs(
-            cpu=worker.cpu,
-            memory_gb=worker.memory_gb,
-            storage_gb=worker.storage_gb,
-            min_count=worker.min_count,
-            max_count=worker.max_count,
-        )
-    if (triggerer := config.triggerer) is not None:
-        # The only workload of which the service wants all three figures: one that is left out is its default here.
-        sized.triggerer = composer.EnvironmentConfigWorkloadsConfigTriggererArgs(
-            count=1 if triggerer.count is None else triggerer.count,
-            cpu=0.5 if triggerer.cpu is None else triggerer.cpu,
-            memory_gb=1.0 if triggerer.memory_gb is None else triggerer.memory_gb,
-        )
-    if (processor := config.dag_processor) is not None:
-        sized.dag_processor = composer.EnvironmentConfigWorkloadsConfigDagProcessorArgs(
-            cpu=processor.cpu, memory_gb=processor.memory_gb, storage_gb=processor.storage_gb, count=processor.count
-        )
-    return sized

@@ -11,19 +11,10 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_gcp import composer
 
+from components.gcp.windows import weekly
+from dataplatform.config.composer_facts import SECRET_BACKEND
 from dataplatform.config.gcp.composer import Composer, ComposerNetwork
 
-_FIRST_MONDAY = "2024-01-01"
-"""A Monday: the window's dates only say the hours, the recurrence says the days."""
-_DAYS = {
-    "monday": "MO",
-    "tuesday": "TU",
-    "wednesday": "WE",
-    "thursday": "TH",
-    "friday": "FR",
-    "saturday": "SA",
-    "sunday": "SU",
-}
 _TASK_LOGS = {
     "cloud_logging_only": "CLOUD_LOGGING_ONLY",
     "cloud_logging_and_cloud_storage": "CLOUD_LOGGING_AND_CLOUD_STORAGE",
@@ -45,6 +36,11 @@ def node(config: Composer, account: pulumi.Input[str]) -> composer.EnvironmentCo
     found.composer_internal_ipv4_cidr_block = network.internal_range
     found.tags = sorted(network.tags) or None
     found.ip_allocation_policy = _allocation(network)
+    found.enable_ip_masq_agent = True if network.ip_masquerade else None
+    if network.functions_routing is not None:
+        found.traffic_routing_config = composer.EnvironmentConfigNodeConfigTrafficRoutingConfigArgs(
+            cloud_run_functions_routing=network.functions_routing.upper()
+        )
     return found
 
 
@@ -60,18 +56,45 @@ def _allocation(network: ComposerNetwork) -> composer.EnvironmentConfigNodeConfi
     )
 
 
+def private(config: Composer) -> composer.EnvironmentConfigPrivateEnvironmentConfigArgs:
+    """What makes an environment of generation 2 private."""
+    network = config.network
+    assert network is not None, "the configuration's rules ask for a network"
+    by_attachment = network.connection == "private_service_connect"
+    return composer.EnvironmentConfigPrivateEnvironmentConfigArgs(
+        connection_type=network.connection.upper(),
+        cloud_composer_connection_subnetwork=(network.connection_subnetwork or network.subnetwork)
+        if by_attachment
+        else None,
+        enable_private_endpoint=not network.public_endpoint,
+        enable_privately_used_public_ips=True if network.public_ranges else None,
+        master_ipv4_cidr_block=network.master,
+        cloud_sql_ipv4_cidr_block=network.cloud_sql,
+        cloud_composer_network_ipv4_cidr_block=network.tenant,
+    )
+
+
+def control_plane_access(config: Composer) -> composer.EnvironmentConfigMasterAuthorizedNetworksConfigArgs | None:
+    """Who may reach the cluster's control plane in generation 2."""
+    if not config.control_plane_access:
+        return None
+    return composer.EnvironmentConfigMasterAuthorizedNetworksConfigArgs(
+        enabled=True,
+        cidr_blocks=[
+            composer.EnvironmentConfigMasterAuthorizedNetworksConfigCidrBlockArgs(cidr_block=cidr, display_name=name)
+            for name, cidr in sorted(config.control_plane_access.items())
+        ],
+    )
+
+
 def maintenance(config: Composer) -> composer.EnvironmentConfigMaintenanceWindowArgs | None:
     """The weekly window."""
     window = config.maintenance
     if window is None:
         return None
-    days = ",".join(code for day, code in _DAYS.items() if day in window.days)
-    end = window.hour + window.hours
-    last = _FIRST_MONDAY if end < 24 else f"2024-01-{1 + end // 24:02}"
+    found = weekly(window.days, window.hour, window.hours)
     return composer.EnvironmentConfigMaintenanceWindowArgs(
-        start_time=f"{_FIRST_MONDAY}T{window.hour:02}:00:00Z",
-        end_time=f"{last}T{end % 24:02}:00:00Z",
-        recurrence=f"FREQ=WEEKLY;BYDAY={days}",
+        start_time=found.start, end_time=found.end, recurrence=found.recurrence
     )
 
 
@@ -129,11 +152,17 @@ def web_server_access(config: Composer) -> composer.EnvironmentConfigWebServerNe
     )
 
 
-def software(config: Composer) -> composer.EnvironmentConfigSoftwareConfigArgs:
-    """Image, Airflow's settings, packages, lineage."""
+def software(config: Composer, *, secret_backend: bool = False) -> composer.EnvironmentConfigSoftwareConfigArgs:
+    """Image, Airflow's settings, packages, lineage.
+
+    Args:
+        config: The environment.
+        secret_backend: Whether connections and variables are secrets of the stack.
+    """
+    overrides = {**(SECRET_BACKEND if secret_backend else {}), **config.airflow_config_overrides}
     found = composer.EnvironmentConfigSoftwareConfigArgs(
         image_version=config.image_version,
-        airflow_config_overrides=dict(config.airflow_config_overrides) or None,
+        airflow_config_overrides=overrides or None,
         env_variables=dict(config.env_variables) or None,
         pypi_packages=dict(config.pypi_packages) or None,
     )

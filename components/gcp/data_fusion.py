@@ -1,12 +1,12 @@
 """Cloud Data Fusion: an instance, the identity its Dataproc clusters run as, and the grants both need.
 
-Deliberately absent: pipelines, namespaces and profiles. They are data, deployed as their own resources.
+Deliberately absent: pipelines, namespaces, profiles and preferences. They are data, deployed as their own resources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_gcp import datafusion, projects, serviceaccount, storage
@@ -14,8 +14,10 @@ from pulumi_gcp import datafusion, projects, serviceaccount, storage
 from components.gcp.iam import grant_on_project
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
+from components.gcp.topics import TopicSpec, publishing_topic
+from components.gcp.windows import weekly
 from dataplatform.config.gcp.data_fusion import DataFusion as DataFusionConfig
-from dataplatform.config.gcp.data_fusion import DataFusionNetwork
+from dataplatform.config.gcp.data_fusion import DataFusionNetwork, FusionRole, FusionWindow
 
 RUNNER_ROLES = ("roles/dataproc.worker", "roles/datafusion.runner")
 """What a cluster needs on its project: to be one, and to report to the instance. Neither can be granted narrower."""
@@ -31,7 +33,7 @@ class DataFusionArgs:
     instance_name: str
     """Physical name, from infra.naming."""
     account_id: str
-    """Of the clusters' service account, from infra.naming."""
+    """Of the clusters' service account, from infra.naming; not used where the configuration names an account."""
     agent: pulumi.Input[str]
     """IAM member of the Data Fusion service agent."""
     key: EncryptionKey
@@ -42,6 +44,31 @@ class DataFusionArgs:
     labels: Labels
     protect: bool
     depends_on: Sequence[pulumi.Resource]
+    members: Mapping[FusionRole, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+    """IAM members that have a role on the instance, by role and a name that is stable."""
+    topic_name: str | None = None
+    """Physical name of the topic of its events, from infra.naming; None where there is none to make."""
+    topic_key: EncryptionKey | None = None
+    """Of that topic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Runner:
+    """The clusters' account."""
+
+    id: pulumi.Input[str]
+    """`projects/…/serviceAccounts/…`."""
+    email: pulumi.Input[str]
+    member: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Events:
+    """What the instance takes of the topic of its events."""
+
+    config: datafusion.InstanceEventPublishConfigArgs | None = None
+    topic: pulumi.Output[str] | None = None
+    ready: tuple[pulumi.Resource, ...] = ()
 
 
 class DataFusion(pulumi.ComponentResource):
@@ -53,17 +80,14 @@ class DataFusion(pulumi.ComponentResource):
     """CDAP REST endpoint of the instance."""
     runner: pulumi.Output[str]
     """IAM member of the identity its Dataproc clusters run as."""
+    events_topic: pulumi.Output[str] | None
+    """`projects/…/topics/…` of its events, where it sends any."""
 
     def __init__(self, name: str, args: DataFusionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dp:gcp:DataFusion", name, {}, opts)
-        runner = serviceaccount.Account(
-            f"{name}-runner",
-            project=args.project,
-            account_id=args.account_id,
-            display_name="Data Fusion: Dataproc clusters",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.depends_on)),
-        )
+        runner = self._runner(name, args)
         before = self._grants(name, args, runner)
+        events = self._events(name, args)
         instance = datafusion.Instance(
             name,
             project=args.project,
@@ -71,6 +95,10 @@ class DataFusion(pulumi.ComponentResource):
             name=args.instance_name,
             type=args.config.edition.upper(),
             version=args.config.version,
+            patch_revision=args.config.patch_revision,
+            display_name=args.config.display_name,
+            description=args.config.description,
+            zone=args.config.zone,
             private_instance=args.config.private,
             network_config=_network(args.config.network),
             crypto_key_config=datafusion.InstanceCryptoKeyConfigArgs(key_reference=args.key.id),
@@ -78,20 +106,75 @@ class DataFusion(pulumi.ComponentResource):
             enable_rbac=args.config.rbac,
             enable_stackdriver_logging=args.config.logging,
             enable_stackdriver_monitoring=args.config.monitoring,
+            event_publish_config=events.config,
+            maintenance_policy=_maintenance(args.config.maintenance),
+            accelerators=[
+                datafusion.InstanceAcceleratorArgs(
+                    accelerator_type=kind.upper(), state="ENABLED" if enabled else "DISABLED"
+                )
+                for kind, enabled in sorted(args.config.accelerators.items())
+            ]
+            or None,
             options=dict(args.config.options) or None,
+            tags=dict(args.config.tags) or None,
             labels=args.labels.as_dict(),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[*args.key.grants, *before]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=[*args.key.grants, *before, *events.ready]
+            ),
         )
         if args.config.rbac:
             self._operators(name, args, instance)
         self.instance_name = instance.name
         self.api_endpoint = instance.api_endpoint
-        self.runner = runner.member
+        self.runner = pulumi.Output.from_input(runner.member)
+        self.events_topic = events.topic
         self.register_outputs(
             {"instance_name": self.instance_name, "api_endpoint": self.api_endpoint, "runner": self.runner}
         )
 
-    def _grants(self, name: str, args: DataFusionArgs, runner: serviceaccount.Account) -> list[pulumi.Resource]:
+    def _runner(self, name: str, args: DataFusionArgs) -> _Runner:
+        """The clusters' account: one of the stack's own, or the one that the stack file names."""
+        email = args.config.service_account
+        if email is not None:
+            project = email.partition("@")[2].partition(".")[0]
+            return _Runner(
+                id=f"projects/{project}/serviceAccounts/{email}", email=email, member=f"serviceAccount:{email}"
+            )
+        account = serviceaccount.Account(
+            f"{name}-runner",
+            project=args.project,
+            account_id=args.account_id,
+            display_name="Data Fusion: Dataproc clusters",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.depends_on)),
+        )
+        return _Runner(id=account.name, email=account.email, member=account.member)
+
+    def _events(self, name: str, args: DataFusionArgs) -> _Events:
+        """The topic of its events; the agent may publish to it before the instance is there."""
+        config = args.config.events
+        if config is None:
+            return _Events()
+        topic = publishing_topic(
+            f"{name}-events",
+            TopicSpec(
+                project=args.project,
+                region=args.region,
+                name=args.topic_name,
+                existing=config.topic,
+                publisher=args.agent,
+                key=args.topic_key,
+                labels=args.labels,
+                depends_on=args.depends_on,
+            ),
+            parent=self,
+        )
+        return _Events(
+            config=datafusion.InstanceEventPublishConfigArgs(enabled=config.enabled, topic=topic.id),
+            topic=topic.id,
+            ready=topic.ready,
+        )
+
+    def _grants(self, name: str, args: DataFusionArgs, runner: _Runner) -> list[pulumi.Resource]:
         """Grants that must exist before the instance: without them its first pipeline run fails, not its creation."""
         agent = projects.IAMMember(
             f"{name}-agent",
@@ -103,17 +186,20 @@ class DataFusion(pulumi.ComponentResource):
         # The agent starts the clusters as the runner, so it must be allowed to use it, and only it.
         acts_as = serviceaccount.IAMMember(
             f"{name}-agent-uses-runner",
-            service_account_id=runner.name,
+            service_account_id=runner.id,
             role="roles/iam.serviceAccountUser",
             member=args.agent,
-            opts=pulumi.ResourceOptions(parent=self),
+            # An account of the stack's own waits for all of this itself.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=list(args.depends_on) if args.config.service_account else None
+            ),
         )
         roles = grant_on_project(
             f"{name}-runner",
             parent=self,
             project=args.project,
             member=runner.member,
-            roles=RUNNER_ROLES,
+            roles=(*RUNNER_ROLES, *sorted(set(args.config.roles) - set(RUNNER_ROLES))),
             depends_on=args.depends_on,
         )
         lake: list[pulumi.Resource] = [
@@ -143,6 +229,17 @@ class DataFusion(pulumi.ComponentResource):
                 member=member,
                 opts=pulumi.ResourceOptions(parent=self),
             )
+        for role, members in sorted(args.members.items()):
+            for key, member in sorted(members.items()):
+                securitycenter.InstanceIamMember(
+                    f"{name}-{role}-{key}",
+                    project=args.project,
+                    region=args.region,
+                    name=instance.name,
+                    role=f"roles/datafusion.{role}",
+                    member=member,
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
 
 
 def _network(config: DataFusionNetwork | None) -> datafusion.InstanceNetworkConfigArgs | None:
@@ -155,6 +252,22 @@ def _network(config: DataFusionNetwork | None) -> datafusion.InstanceNetworkConf
     return datafusion.InstanceNetworkConfigArgs(
         connection_type="PRIVATE_SERVICE_CONNECT_INTERFACES",
         private_service_connect_config=datafusion.InstanceNetworkConfigPrivateServiceConnectConfigArgs(
-            network_attachment=config.network_attachment
+            network_attachment=config.network_attachment, unreachable_cidr_block=config.unreachable_range
         ),
+    )
+
+
+def _maintenance(window: FusionWindow | None) -> datafusion.InstanceMaintenancePolicyArgs | None:
+    if window is None:
+        return None
+    found = weekly(window.days, window.hour, window.hours)
+    return datafusion.InstanceMaintenancePolicyArgs(
+        maintenance_window=datafusion.InstanceMaintenancePolicyMaintenanceWindowArgs(
+            recurring_time_window=datafusion.InstanceMaintenancePolicyMaintenanceWindowRecurringTimeWindowArgs(
+                recurrence=found.recurrence,
+                window=datafusion.InstanceMaintenancePolicyMaintenanceWindowRecurringTimeWindowWindowArgs(
+                    start_time=found.start, end_time=found.end
+                ),
+            )
+        )
     )

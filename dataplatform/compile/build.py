@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dataplatform.compile import airflow, workflows
 from dataplatform.compile.plan import Level, Operation, Parameter, Plan, Retry, Source, Step, Target, Thread
+from dataplatform.config.domains import domain_of, executors_of
 from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.options import Repeat, read_as
 from dataplatform.config.pipeline import Definition, StepDef
@@ -20,8 +21,12 @@ from dataplatform.config.runners import parameters_of, problems_of_runs, runner_
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
 
-def target_for(platform: Platform) -> Target:
+def target_for(platform: Platform, file: str = "") -> Target:
     """The values of a stack that compiled pipelines need.
+
+    Args:
+        platform: The stack.
+        file: The definition's, which says of which domain it is; the stack's own where left out.
 
     Raises:
         InputError: the stack has nothing on Google Cloud, so there are no executors to call.
@@ -37,17 +42,19 @@ def target_for(platform: Platform) -> Target:
             path="platform.gcp",
         )
         raise InputError(problems)
-    project = gcp.executors.project or gcp.project
-    region = gcp.executors.region or gcp.region
+    domain = domain_of(platform, file)
+    executors, home = executors_of(gcp, platform, domain)
+    project = executors.project or home
+    region = executors.region or gcp.region
     return Target(
         project=project,
         region=region,
-        intermediate_url=f"https://{region}-{project}.cloudfunctions.net/{gcp.executors.intermediate}",
-        jobs_definitions_bucket=gcp.executors.jobs_definitions_bucket or f"{gcp.project}-jobs",
+        intermediate_url=f"https://{region}-{project}.cloudfunctions.net/{executors.intermediate}",
+        jobs_definitions_bucket=executors.jobs_definitions_bucket or f"{home}-jobs",
         references=tuple(sorted(context_for(platform).items())),
         external_workflows=tuple(sorted(platform.pipelines.external_workflows)) if platform.pipelines else (),
-        run=gcp.executors.run,
-        deferrable=_has_triggerer(gcp.composer),
+        run=executors.run,
+        deferrable=_has_triggerer(_environment(platform, domain)),
     )
 
 
@@ -99,6 +106,16 @@ def build_plan(definition: Definition, target: Target, *, to_look: bool = False)
     if problems:
         raise InputError(problems)
     return plan
+
+
+def _environment(platform: Platform, domain: str | None) -> Composer | None:
+    """The environment of the stack that runs the DAGs; None where another one does, of which nothing is known."""
+    gcp, pipelines = platform.gcp, platform.pipelines
+    if gcp is None or (pipelines is not None and domain is not None and pipelines.domains[domain].airflow_bucket):
+        return None
+    if gcp.composer is not None and not gcp.composer.dags and gcp.previous_composer is not None:
+        return gcp.previous_composer
+    return gcp.composer
 
 
 def _has_triggerer(composer: Composer | None) -> bool:

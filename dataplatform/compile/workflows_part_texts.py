@@ -65,10 +65,11 @@ class PartTexts:
         """The part that runs so many levels."""
         levels = self._plan.levels[first : first + count]
         narrow = [len(level.threads) for level in levels if len(level.threads) <= workflows.MAX_BRANCHES]
+        threads: list[Data] = [{f"t{number}": None} for number in range(1, max(narrow, default=0) + 1)]
         begin: list[Data] = [
             {"fresh": Inline(failed=False, steps=[])},
             {"done": Inline(failures=[], steps=[])},
-            *({f"t{number}": None} for number in range(1, max(narrow, default=0) + 1)),
+            *threads,
         ]
         finish = {"return": Inline(failed=False, steps="${done.steps}")}
         head, tail = self._frame

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataplatform.config.airflow_files import load_airflow_files
 from dataplatform.config.bigquery_schema import load_schemas
 from dataplatform.config.definitions import load_definition
+from dataplatform.config.domains import check_domains
 from dataplatform.config.findings import AT
 from dataplatform.config.folder import directory_problem, load_folder
 from dataplatform.config.gcp.bigquery import Column
@@ -22,8 +24,9 @@ from dataplatform.config.pipeline import Definition
 from dataplatform.config.platform import Platform
 from dataplatform.config.references import context_for
 from dataplatform.config.rules_network import network_identity
+from dataplatform.config.rules_secrets import fixed_names
 from dataplatform.config.stackfile import NAMESPACE, StackFile, read_stack_file
-from dataplatform.config.text import shown
+from dataplatform.config.text import dotted, shown
 from dataplatform.config.together import Given
 from dataplatform.diagnostics import Diagnostics, InputError, Position, nearest
 
@@ -142,7 +145,10 @@ def _given(platform: Platform) -> Given:
     return Given(
         functions=frozenset(gcp.executors.functions if gcp else ()),
         workflows=frozenset(platform.pipelines.external_workflows if platform.pipelines else ()),
-        keeps_schedules=gcp is None or gcp.composer is not None or gcp.workflows is None,
+        keeps_schedules=gcp is None
+        or gcp.composer is not None
+        or gcp.airflow_bucket is not None
+        or gcp.workflows is None,
         references=frozenset(context_for(platform).items()),
         run=gcp.executors.run if gcp else "http",
     )
@@ -206,7 +212,10 @@ def _pipelines(root: Path, file: StackFile) -> tuple[tuple[Definition, ...], Dia
         diagnostics = Diagnostics()
         diagnostics.add(problem[0], position, problem[1], problem[2], source=source)
         return (), diagnostics
-    return load_folder(root, directory, given=_given(platform), asked=position, source=source)
+    definitions, found = load_folder(root, directory, given=_given(platform), asked=position, source=source)
+    found.extend(load_airflow_files(root, directory)[1].items)
+    found.extend(check_domains(platform, definitions, position).items)
+    return definitions, found
 
 
 def _across(root: Path, files: dict[str, Path], read: dict[str, StackFile], diagnostics: Diagnostics) -> None:
@@ -234,6 +243,29 @@ def _collide(mine: StackFile, theirs: StackFile, diagnostics: Diagnostics) -> No
             "give each stack of a project its own environment: names are made of it",
             source=source,
             path="platform.environment",
+        )
+    if not {("gcp", "project")} & (mine.unsure | theirs.unsure) and a.gcp.project == b.gcp.project:
+        taken = fixed_names(b.gcp)
+        for path, name in fixed_names(a.gcp).items():
+            if name in taken.values():
+                position, source = mine.place(path, key=True)
+                diagnostics.add(
+                    "DP217",
+                    position,
+                    f"{shown(name)} is in stack {shown(theirs.name)} of this project too: nothing tells them apart",
+                    "give each stack its own project or its own name for it",
+                    source=source,
+                    path=dotted(("platform", *path)),
+                )
+    if a.gcp.airflow_bucket is not None and a.gcp.airflow_bucket == b.gcp.airflow_bucket:
+        position, source = mine.place(("gcp", "airflow_bucket"))
+        diagnostics.add(
+            "DP242",
+            position,
+            f"stack {shown(theirs.name)} puts its DAGs into this bucket too, and each its own copy of what they import",
+            "give each stack its own environment",
+            source=source,
+            path="platform.gcp.airflow_bucket",
         )
     one, two = (p.gcp.data_fusion.network if p.gcp and p.gcp.data_fusion else None for p in (a, b))
     if one is None or two is None or not one.ip_allocation or not two.ip_allocation:

@@ -48,7 +48,7 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     r"^composer-(2(\.[0-9]+\.[0-9]+)?|3)-airflow-(2|3)(\.[0-9]+){0,2}(-build\.[0-9]+)?$": (
         "a Composer image version",
-        "write it as the service does, such as composer-3-airflow-2.11.1 or composer-2.9.7-airflow-2.9.3",
+        "write it as the service does, such as composer-3-airflow-2.11.1 or composer-2.17.9-airflow-2.11.1",
     ),
     r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$": (
         "a function's name",
@@ -124,6 +124,58 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     r"^db-(f1-micro|g1-small|custom-[0-9]{1,3}-[0-9]{1,6}|perf-optimized-[A-Z0-9]+-[0-9]{1,3})$": (
         "a machine of Cloud SQL",
         "write db-custom-<vCPU>-<MB>, such as db-custom-2-7680, or db-perf-optimized-N-<vCPU>",
+    ),
+    r"^[A-Za-z][A-Za-z0-9.-]{1,80}$": ("an API", "write its name without the domain, such as bigquery"),
+    r"^[A-Z][A-Z0-9_]{2,60}$": ("an algorithm", "write it as Cloud KMS does, such as EC_SIGN_P256_SHA256"),
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*$": (
+        "a folder",
+        "write its path without a slash at either end, such as orders/eu",
+    ),
+    r"^projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}$": (
+        "a topic's full name",
+        "write projects/<project>/topics/<name>, or leave it out for one of the stack's own",
+    ),
+    r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$": ("a patch revision", "write it with four numbers, such as 6.10.1.2"),
+    r"^[a-z]+-[a-z]+[0-9]{1,2}-[a-z]$": ("a zone", "write it as Google does, such as europe-west1-b"),
+    r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$": (
+        "a service account",
+        "write its e-mail, <name>@<project>.iam.gserviceaccount.com",
+    ),
+    r"^(roles|projects/[a-z0-9-]+/roles)/[A-Za-z0-9._]+$": (
+        "a role of a project",
+        "write roles/<name>, or projects/<project>/roles/<name>",
+    ),
+    r"^(tagKeys/[0-9]+|[a-z0-9-]+/[A-Za-z0-9._-]+)$": (
+        "a tag's key",
+        "write tagKeys/<number>, or <organisation or project>/<key>",
+    ),
+    r"^(tagValues/[0-9]+|[A-Za-z0-9._-]+)$": ("a tag's value", "write tagValues/<number>, or the value's short name"),
+    r"^[^\r\n]*$": ("a beginning or end of objects' names", "write it in one line"),
+    r"^[A-Za-z_][A-Za-z0-9_-]{0,255}$": (
+        "an attribute's name",
+        "use at most 256 letters, digits, '_' and '-', a letter or '_' first",
+    ),
+    r"^[A-Za-z0-9_-]{1,220}$": (
+        "the id of an Airflow connection or variable that a secret can be",
+        "use at most 220 letters, digits, '_' and '-'",
+    ),
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$": (
+        "a moment",
+        'write it in UTC, such as "2030-01-31T06:00:00Z"',
+    ),
+    r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$": (
+        "an annotation's name",
+        "use at most 63 letters, digits, '.', '_' and '-', a letter or digit first and last",
+    ),
+    r"^[A-Za-z][A-Za-z0-9_]{0,62}$": ("a dataset's key", "use at most 63 letters, digits and '_', a letter first"),
+    r"^[A-Za-z0-9_]{1,1024}$": ("a dataset's name", "use letters, digits and '_'"),
+    r"^[A-Za-z_][A-Za-z0-9_-]{0,199}$": (
+        "a table's name",
+        "use at most 200 letters, digits, '_' and '-', a letter or '_' first",
+    ),
+    r"^[A-Za-z_][A-Za-z0-9_]{0,299}$": (
+        "a column's name",
+        "use at most 300 letters, digits and '_', a letter or '_' first",
     ),
 }
 """Pattern → what it is, how to write it."""

@@ -1,8 +1,9 @@
 """The pipelines folder: which files are definitions, and that nothing else is there.
 
 `<directory>/**/*.json` (and `.yaml`, `.yml`) are definitions, `<directory>/jobs/**` are job parameter files (see
-`jobfiles`), `<directory>/data_fusion/**` is what `dp datafusion pull` writes. Anything else is a mistake: an ignored
-file is a pipeline that somebody believes to be deployed. A README.md and hidden files are let be.
+`jobfiles`), `<directory>/data_fusion/**` is what `dp datafusion pull` writes, `<directory>/plugins/**` and
+`<directory>/data/**` are Airflow's (see `airflow_files`). Anything else is a mistake: an ignored file is a pipeline
+that somebody believes to be deployed. A README.md and hidden files are let be.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ JOBS = "jobs"
 
 DATA_FUSION = "data_fusion"
 """Folder of what Data Fusion holds, directly below the pipelines folder."""
+
+PLUGINS, DATA = "plugins", "data"
+"""Folders of what Airflow gets beside the DAGs, directly below the pipelines folder (see `airflow_files`)."""
+
+RESERVED = (JOBS, DATA_FUSION, PLUGINS, DATA)
+"""Folders that hold no definitions."""
 
 
 def directory_problem(directory: str) -> tuple[str, str, str] | None:
@@ -107,7 +114,7 @@ def _files(root: Path, folder: Path, diagnostics: Diagnostics) -> tuple[list[Pat
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if here == folder:
             # What Data Fusion holds is no definition; `infra.decide` has it read by what reads it.
-            folders[:] = [name for name in folders if name != DATA_FUSION]
+            folders[:] = [name for name in folders if name not in (DATA_FUSION, PLUGINS, DATA)]
         for name in list(folders):
             if (here / name).is_symlink():
                 folders.remove(name)

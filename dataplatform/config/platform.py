@@ -31,6 +31,7 @@ from dataplatform.config.types import (
     ApiName,
     AzureLocation,
     AzurePrefix,
+    BucketName,
     EnvironmentName,
     GcpProjectId,
     GcpRegion,
@@ -57,6 +58,10 @@ class Gcp(Model):
     secrets: dict[SecretName, Secret] = {}
     data_fusion: DataFusion | None = None
     composer: Composer | None = None
+    previous_composer: Composer | None = None
+    """The environment that `composer` takes over from: it stays as it is, beside the new one, until it is taken out."""
+    airflow_bucket: BucketName | None = None
+    """Bucket of a Composer environment that others keep: DAGs go there where the stack has no `composer` of its own."""
     workflows: Workflows | None = None
     cloud_sql: dict[Name, CloudSql] = {}
     """Cloud SQL instances for PostgreSQL, by name."""
@@ -78,10 +83,23 @@ class Azure(Model):
     databricks: Databricks | None = None
 
 
+class Domain(Model):
+    """A part of the pipelines that runs in a project of its own: the definitions below the folder of its name."""
+
+    project: GcpProjectId
+    """Project that its workflows run in, as an account of that project; it must be there."""
+    airflow_bucket: BucketName | None = None
+    """Bucket of the Composer environment that its DAGs go to; the stack's own environment has them where left out."""
+    executors: Executors | None = None
+    """The functions that run its steps, in its own project unless said otherwise; the stack's where left out."""
+
+
 class Pipelines(Model):
     """Where the definitions are, relative to the project's root, and the values they may refer to."""
 
     directory: str = "pipelines"
+    domains: dict[Name, Domain] = {}
+    """Folders below `directory` whose pipelines belong to other projects, by name; all others are the stack's."""
     parameters: dict[str, str] = {}
     external_workflows: list[Annotated[str, Field(min_length=1, max_length=300)]] = []
     """Workflows that are not compiled from the project's definitions; steps of TYPE workflows may name them."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from dataplatform.config.apis import APIS, SUFFIX
 from dataplatform.config.document import Node, Path
+from dataplatform.config.domains import domain_rules
 from dataplatform.config.findings import AT, Findings
 from dataplatform.config.plaintext import REMEDY, plain_secret
 from dataplatform.config.platform import Gcp, Platform
@@ -18,6 +19,7 @@ from dataplatform.config.rules_azure import azure_rules
 from dataplatform.config.rules_bigquery import bigquery_rules
 from dataplatform.config.rules_cloud_sql import cloud_sql_rules
 from dataplatform.config.rules_composer import composer_rules
+from dataplatform.config.rules_data_fusion import data_fusion_rules
 from dataplatform.config.rules_kms import kms_rules
 from dataplatform.config.rules_lake import lake_rules
 from dataplatform.config.rules_network import network_rules
@@ -52,14 +54,15 @@ def check_platform(platform: Platform, findings: Findings) -> None:
                 key=True,
             )
         return
-    for rule in (_regions, _apis, kms_rules, secret_rules, bigquery_rules, _data_fusion):
+    for rule in (_regions, _apis, kms_rules, secret_rules, bigquery_rules, data_fusion_rules):
         rule(gcp, findings)
     lake_rules(platform, gcp, findings)
     composer_rules(gcp, findings)
+    domain_rules(platform, findings)
     network_rules(gcp, findings)
     cloud_sql_rules(gcp, findings)
     _labels(platform, findings)
-    if platform.pipelines is not None and gcp.composer is None and gcp.workflows is None:
+    if platform.pipelines is not None and gcp.composer is None and gcp.workflows is None and gcp.airflow_bucket is None:
         findings.tell(
             "DP216",
             ("pipelines",),
@@ -90,74 +93,6 @@ def _apis(gcp: Gcp, findings: Findings) -> None:
             findings.tell("DP260", at, f"there is no API {shown(api)}", nearest(short.lower(), APIS))
         if api in gcp.apis[:index]:
             findings.tell("DP260", at, f"{shown(api)} stands here twice", "take one of them out")
-
-
-def _data_fusion(gcp: Gcp, findings: Findings) -> None:
-    fusion = gcp.data_fusion
-    if fusion is None:
-        return
-    at: Path = ("gcp", "data_fusion")
-    network, network_at = fusion.network, (*at, "network")
-    if network is None:
-        if fusion.private:
-            findings.tell(
-                "DP211",
-                (*at, "private"),
-                "a private instance needs a network",
-                "add network: {connection: vpc_peering, network: …, ip_allocation: …}",
-                needs=(network_at,),
-            )
-        return
-    if not fusion.private:
-        findings.tell(
-            "DP211",
-            network_at,
-            "an instance that is not private has no network",
-            "write private: true, or take network out",
-            needs=((*at, "private"),),
-            key=True,
-        )
-
-    def wanted(field: str, example: str) -> None:
-        findings.tell(
-            "DP211",
-            network_at,
-            f"{network.connection} needs {field}",
-            f"add {field}: {example}",
-            needs=((*network_at, field), (*network_at, "connection")),
-            key=True,
-        )
-
-    def unwanted(field: str, other: str) -> None:
-        findings.tell(
-            "DP211",
-            (*network_at, field),
-            f"{field} belongs to {other}",
-            f"take it out, or write connection: {other}",
-            needs=((*network_at, "connection"),),
-        )
-
-    if network.connection == "vpc_peering":
-        if network.network is None:
-            wanted("network", "projects/<project>/global/networks/<name>")
-        if network.ip_allocation is None:
-            wanted("ip_allocation", "10.89.48.0/22")
-        elif not network.ip_allocation.endswith("/22"):
-            findings.tell(
-                "DP211",
-                (*network_at, "ip_allocation"),
-                f"an instance takes a range of 1024 addresses, and {network.ip_allocation} is another size",
-                "write a range that ends in /22",
-            )
-        if network.network_attachment is not None:
-            unwanted("network_attachment", "private_service_connect")
-    else:
-        if network.network_attachment is None:
-            wanted("network_attachment", "projects/<project>/regions/<region>/networkAttachments/<name>")
-        if network.ip_allocation is not None:
-            unwanted("ip_allocation", "vpc_peering")
-        if network.network is not None:
-            unwanted("network", "vpc_peering")
 
 
 def _labels(platform: Platform, findings: Findings) -> None:

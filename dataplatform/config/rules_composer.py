@@ -1,157 +1,115 @@
-"""What a Composer environment may be set to, by generation.
+"""What a Composer environment may be set to, by generation; and what holds for two of them in one stack.
 
 Source: the checks of the google provider (google_composer_environment, terraform-provider-google-beta 93c65b2d60) and
-Google's documentation of Composer.
+Google's documentation of Composer; the figures are in `composer_facts`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from dataplatform.config.composer_facts import END_OF_LIFE, OFFERED, VERSIONS_READ, WITHDRAWN
 from dataplatform.config.document import Path
-from dataplatform.config.gcp.composer import Composer, Workload
+from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.platform import Gcp
 from dataplatform.config.rules_composer_settings import settings_rules
+from dataplatform.config.rules_composer_sizes import size_rules
+from dataplatform.config.rules_composer_software import software_rules
 from dataplatform.config.text import shown
 
 if TYPE_CHECKING:
     from dataplatform.config.findings import Findings
 
-_AT: Final[Path] = ("gcp", "composer")
-
-_VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_AIRFLOW_VARIABLE = re.compile(r"AIRFLOW__[A-Z0-9_]+__[A-Z0-9_]+")
-RESERVED_VARIABLES: Final[frozenset[str]] = frozenset(
-    {
-        "AIRFLOW_HOME",
-        "C_FORCE_ROOT",
-        "CONTAINER_NAME",
-        "DAGS_FOLDER",
-        "GCP_PROJECT",
-        "GCS_BUCKET",
-        "GKE_CLUSTER_NAME",
-        "SQL_DATABASE",
-        "SQL_INSTANCE",
-        "SQL_PASSWORD",
-        "SQL_PROJECT",
-        "SQL_REGION",
-        "SQL_USER",
-    }
-)
-"""Environment variables that Composer sets itself."""
-
-_OVERRIDE = re.compile(r"[a-z][a-z0-9_]*-[a-z0-9_]+")
-_PACKAGE = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
-_VERSION = r"(?:===?|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9][A-Za-z0-9.*+!_-]*"
-_REQUIREMENT = re.compile(rf"(?:\[[A-Za-z0-9._,\s-]+\])?\s*(?:{_VERSION}(?:\s*,\s*{_VERSION})*)?")
-
-_FIELDS: Final = {
-    "scheduler": ("cpu", "memory_gb", "storage_gb", "count"),
-    "web_server": ("cpu", "memory_gb", "storage_gb"),
-    "worker": ("cpu", "memory_gb", "storage_gb", "min_count", "max_count"),
-    "triggerer": ("cpu", "memory_gb", "count"),
-    "dag_processor": ("cpu", "memory_gb", "storage_gb", "count"),
-}
-_ALL_FIELDS: Final = ("cpu", "memory_gb", "storage_gb", "count", "min_count", "max_count")
+_MAIN: Final[Path] = ("gcp", "composer")
+_PREVIOUS: Final[Path] = ("gcp", "previous_composer")
 
 
 def composer_rules(gcp: Gcp, findings: Findings) -> None:
     """The rules of Composer."""
-    composer = gcp.composer
-    if composer is None:
-        return
-    _generation(composer, findings)
-    _workloads(composer, findings)
-    _software(composer, findings)
-    settings_rules(gcp, composer, findings)
+    for at, composer in ((_MAIN, gcp.composer), (_PREVIOUS, gcp.previous_composer)):
+        if composer is None:
+            continue
+        _generation(composer, at, findings)
+        size_rules(composer, at, findings)
+        software_rules(gcp, composer, at, findings)
+        settings_rules(gcp, composer, at, findings)
+    if gcp.composer is not None and not gcp.composer.keep_version:
+        _offered(gcp.composer, findings)
+    _together(gcp, findings)
 
 
-def _generation(composer: Composer, findings: Findings) -> None:
-    image: Path = (*_AT, "image_version")
-    if composer.generation == 2 and "-airflow-3" in composer.image_version:
+def _generation(composer: Composer, at: Path, findings: Findings) -> None:
+    image: Path = (*at, "image_version")
+    if composer.generation == 2 and composer.airflow[0] == 3:
         findings.tell("DP212", image, "Composer 2 has no Airflow 3", "write composer-3-airflow-3, or airflow-2 here")
     if composer.generation == 2 and composer.private and composer.network is None:
         findings.tell(
             "DP212",
-            (*_AT, "private"),
+            (*at, "private"),
             "a private environment of Composer 2 needs a network",
             "add network: {network: …, subnetwork: …}, or use Composer 3",
-            needs=((*_AT, "network"), image),
+            needs=((*at, "network"), image),
         )
 
 
-def _workloads(composer: Composer, findings: Findings) -> None:
-    workloads = composer.workloads
-    if workloads is None:
+def _offered(composer: Composer, findings: Findings) -> None:
+    """A version that new environments cannot have; what is newer than the list is not judged."""
+    at: Path = (*_MAIN, "image_version")
+    version, offered = composer.image_version, OFFERED[composer.generation]
+    newest = {minor: patches[-1] for minor, patches in offered.items()}
+    prefix = f"composer-{composer.generation}-airflow-"
+    known = [f"{prefix}{major}.{minor}.{patch}" for (major, minor), patch in newest.items()]
+    remedy = f"write one of {', '.join(known)}; an environment that is there stays on it with keep_version: true"
+    if version in WITHDRAWN:
+        findings.tell("DP241", at, f"the build {shown(version)} was withdrawn", remedy)
         return
-    at: Path = (*_AT, "workloads")
-    given = {name: getattr(workloads, name) for name in _FIELDS if getattr(workloads, name) is not None}
-    if not given:
+    for beginning, day in END_OF_LIFE.items():
+        if version.startswith(beginning):
+            message = f"{shown(version)} cannot be used since {day}"
+            findings.tell("DP241", at, message, f"write one of {', '.join(known)}")
+            return
+    airflow = composer.airflow
+    if len(airflow) < 2 or (composer.generation == 2 and airflow[0] == 3):
+        return
+    minor = (airflow[0], airflow[1])
+    # A minor that is not in the list, and not after it, was offered once, or never came to Composer.
+    gone = len(airflow) == 3 and airflow[2] < offered[minor][0] if minor in offered else minor < max(offered)
+    if gone:
+        number = ".".join(map(str, airflow))
+        message = f"Composer {composer.generation} offers no Airflow {number} (as of {VERSIONS_READ})"
+        findings.tell("DP241", at, message, remedy)
+
+
+def _together(gcp: Gcp, findings: Findings) -> None:
+    previous, composer = gcp.previous_composer, gcp.composer
+    if gcp.airflow_bucket is not None and composer is not None:
         findings.tell(
-            "DP212",
-            at,
-            "workloads sizes nothing",
-            "size one of " + ", ".join(_FIELDS) + ", or leave it out",
-            needs=tuple((*at, name) for name in _FIELDS),
-        )
-    if composer.generation == 2 and "dag_processor" in given:
-        findings.tell(
-            "DP212",
-            (*at, "dag_processor"),
-            "Composer 2 has no DAG processor of its own",
-            "take it out (the scheduler parses DAGs), or use Composer 3",
-            needs=((*_AT, "image_version"),),
+            "DP242",
+            ("gcp", "airflow_bucket"),
+            "the stack has an environment of its own, with a bucket of its own",
+            "take airflow_bucket out, or composer",
+            needs=(_MAIN,),
             key=True,
         )
-    for name, workload in given.items():
-        _workload(name, workload, (*at, name), findings)
-
-
-def _workload(name: str, workload: Workload, at: Path, findings: Findings) -> None:
-    allowed = _FIELDS[name]
-    given = [field for field in _ALL_FIELDS if getattr(workload, field) is not None]
-    if not given:
-        remedy = "give " + ", ".join(allowed) + ", or leave it out"
-        findings.tell("DP212", at, f"{name} sizes nothing", remedy, needs=tuple((*at, f) for f in allowed), key=True)
-    for field in given:
-        if field not in allowed:
-            remedy = f"take it out: it has {', '.join(allowed)}"
-            findings.tell("DP212", (*at, field), f"a {name} has no {field}", remedy, key=True)
-    low, high = workload.min_count, workload.max_count
-    if name == "worker" and low is not None and high is not None and low > high:
+    if previous is None:
+        return
+    if composer is None:
+        message = "an environment is previous to another, and the stack has no composer"
+        findings.tell("DP242", _PREVIOUS, message, "call it composer", needs=(_MAIN,), key=True)
+        return
+    if previous.name == composer.name:
         findings.tell(
-            "DP125",
-            (*at, "min_count"),
-            f"min_count {low} is more than max_count {high}",
-            "lower min_count or raise max_count",
-            needs=((*at, "max_count"),),
+            "DP242",
+            (*_PREVIOUS, "name"),
+            f"both environments are called {shown(composer.name)}",
+            "leave the previous one its name, and give composer another",
+            needs=((*_MAIN, "name"),),
         )
-
-
-def _software(composer: Composer, findings: Findings) -> None:
-    for name in composer.env_variables:
-        path: Path = (*_AT, "env_variables", name)
-        if name in RESERVED_VARIABLES:
-            findings.tell("DP213", path, f"Composer sets {name} itself", "choose another name", key=True)
-        elif _AIRFLOW_VARIABLE.fullmatch(name):
-            section, _, option = name.removeprefix("AIRFLOW__").lower().partition("__")
-            remedy = f"write it under airflow_config_overrides as {section}-{option}"
-            findings.tell("DP213", path, f"{name} is a setting of Airflow", remedy, key=True)
-        elif not _VARIABLE.fullmatch(name):
-            remedy = "use letters, digits and '_', no digit first"
-            findings.tell("DP213", path, f"{shown(name)} is not a variable's name", remedy, key=True)
-    for name in composer.airflow_config_overrides:
-        if not _OVERRIDE.fullmatch(name):
-            path = (*_AT, "airflow_config_overrides", name)
-            remedy = "write section-key, such as core-dags_are_paused_at_creation"
-            findings.tell("DP213", path, f"{shown(name)} is not a setting of Airflow", remedy, key=True)
-    for name, version in composer.pypi_packages.items():
-        path = (*_AT, "pypi_packages", name)
-        if not _PACKAGE.fullmatch(name):
-            lower = name.lower() if _PACKAGE.fullmatch(name.lower()) else "my-package"
-            remedy = f"write the bare name in lower case, such as {lower}; version and extras are its value"
-            findings.tell("DP213", path, f"{shown(name)} is not a package's name", remedy, key=True)
-        if not _REQUIREMENT.fullmatch(version.strip()):
-            remedy = 'write a version such as "==1.4.2", or "" for any'
-            findings.tell("DP213", path, f"{shown(version)} is not a version of a package", remedy)
+    if previous.dags and composer.dags:
+        findings.tell(
+            "DP242",
+            (*_PREVIOUS, "dags"),
+            "both environments would run every DAG",
+            "write dags: false in the one that is not to run them",
+            needs=((*_MAIN, "dags"),),
+        )

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 _AT: Final[Path] = ("gcp", "network")
 _OWN: Final = ("subnets", "nat", "firewall", "attachments", "peering", "google_apis")
-_PARTS: Final = (("gcp", "data_fusion", "network"), ("gcp", "composer", "network"))
+_PARTS: Final = (
+    ("gcp", "data_fusion", "network"),
+    ("gcp", "composer", "network"),
+    ("gcp", "previous_composer", "network"),
+)
 _COLLECTIONS: Final = {"networks": "$network", "subnetworks": "$subnet:", "networkAttachments": "$attachment:"}
 _PORTS: Final = ("tcp", "udp", "sctp")
 _BUILT_IN: Final = (
@@ -170,7 +174,7 @@ def _firewall(rule: FirewallRule, at: Path, findings: Findings) -> None:
 def _references(gcp: Gcp, findings: Findings) -> None:
     """What Data Fusion and Composer name of the network."""
     known = references(gcp.network)
-    for at, model in zip(_PARTS, (gcp.data_fusion, gcp.composer), strict=True):
+    for at, model in zip(_PARTS, (gcp.data_fusion, gcp.composer, gcp.previous_composer), strict=True):
         if model is None or model.network is None:
             continue
         hosts: dict[str, Path] = {}

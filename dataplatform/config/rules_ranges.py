@@ -77,6 +77,10 @@ def _ranges(gcp: Gcp) -> Iterator[Range]:
         yield Range(at=("gcp", "data_fusion", "network", "ip_allocation"), cidr=fusion.ip_allocation)
     if gcp.composer is not None and gcp.composer.network is not None:
         yield from _written(gcp.composer.network.model_dump(), ("gcp", "composer", "network"))
+    if gcp.previous_composer is not None and gcp.previous_composer.network is not None:
+        # The range inside of a Composer 3 environment is in its tenant project: two may have the same.
+        held = gcp.previous_composer.network.model_dump(exclude={"internal_range"})
+        yield from _written(held, ("gcp", "previous_composer", "network"))
 
 
 def _written(value: Any, at: Path) -> Iterator[Range]:

@@ -53,6 +53,9 @@ def _cidr(value: str) -> str:
 ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.-]{1,80}$")]
 """An API of Google Cloud without its domain, `bigquery`; those that there are, are in `dataplatform.config.apis`."""
 
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
+"""Name of a Cloud Storage bucket, without gs://."""
+
 Duration = Annotated[timedelta, BeforeValidator(_iso_duration), PlainSerializer(iso_duration, return_type=str)]
 """ISO 8601 duration in days, hours, minutes, seconds."""
 

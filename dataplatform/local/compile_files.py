@@ -23,7 +23,6 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
         InputError: when anything is wrong in any file; nothing was written then.
     """
     platform = load_stack_config(root, stack).platform
-    target = target_for(platform)
     functions = platform.gcp.executors.functions if platform.gcp else ()
     problems = Diagnostics()
     texts: dict[Path, str] = {}
@@ -34,6 +33,7 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
         if definition is None or found:
             continue
         try:
+            target = target_for(platform, definition.file)
             plan = build_plan(replace(definition, engines=(engine,)) if engine else definition, target)
         except InputError as refused:
             problems.extend(refused.diagnostics.items)
@@ -46,8 +46,7 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
             if not path.resolve().is_relative_to(out.resolve()):
                 _report(problems, file, "the definition's name leads out of the folder", "rename the file")
             elif taken is not None:
-                what = "has the same name" if taken == path else f"also becomes {taken.name}"
-                _report(problems, file, f"{relative(origin[taken])} {what}", "rename one of the two")
+                _report(problems, file, _twice(taken, path, origin[taken]), "rename one of the two")
             else:
                 origin |= dict.fromkeys(made, file)
                 texts |= made
@@ -62,6 +61,13 @@ def _workflows(plan: Plan, path: Path) -> dict[Path, str]:
     """The texts of a pipeline by their files: its workflow's, and those of its parts beside it."""
     whole, *parts = render_all(plan)
     return {path: whole.text} | {path.with_name(f"{part.workflow_id}.yaml"): part.text for part in parts}
+
+
+def _twice(taken: Path, path: Path, other: Path) -> str:
+    if taken != path:
+        return f"a part of it becomes {taken.name}, as {relative(other)} does"
+    same = other.stem == taken.stem
+    return f"{relative(other)} has the same name" if same else f"a part of {relative(other)} becomes {taken.name}"
 
 
 def _report(problems: Diagnostics, file: Path, message: str, remedy: str) -> None:

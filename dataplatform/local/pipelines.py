@@ -27,7 +27,7 @@ def plans(root: Path, stack: str, pipeline: str, engine: Engine | None) -> list[
     definition = _definition(root, stack, pipeline, platform.gcp.executors.functions if platform.gcp else ())
     if engine is not None:
         definition = replace(definition, engines=(engine,))
-    return [build_plan(definition, target_for(platform))]
+    return [build_plan(definition, target_for(platform, definition.file))]
 
 
 def related(root: Path, stack: str, plan: Plan) -> tuple[Plan, ...]:
@@ -37,13 +37,12 @@ def related(root: Path, stack: str, plan: Plan) -> tuple[Plan, ...]:
         return ()
     loaded = load_stack(root, stack)
     known = {definition.name: definition for definition in loaded.definitions}
-    target = target_for(loaded.platform)
     found: dict[str, Plan] = {}
     while wanted:
         name = wanted.pop()
         if name in found or name == plan.name or name not in known:
             continue
-        found[name] = build_plan(known[name], target)
+        found[name] = build_plan(known[name], target_for(loaded.platform, known[name].file))
         wanted += [step.executor for step in found[name].steps() if step.kind == "workflows"]
     return tuple(found.values())
 

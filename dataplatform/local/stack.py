@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dataplatform.local import adoption, cloud, guard, leftovers, locks, recovery
+from dataplatform.local import adoption, beside, cloud, guard, leftovers, locks, recovery
 from dataplatform.local.costs import refuse_replacements
 from dataplatform.local.display import Display
 from dataplatform.local.engine import Engine, Result
@@ -46,6 +46,7 @@ class Session:
             FailedError: when something could not be applied.
         """
         self._prepare(projects)
+        self._beside()
         self._adopt()
         existing = self._existing()
         options = ["--yes", "--skip-preview"]
@@ -75,6 +76,7 @@ class Session:
             RefusedError: when anything would be replaced with `no_replace`.
         """
         self._prepare(projects)
+        self._beside()
         display = self.display
         display.line(f"{self.stack}: previewing")
         result = self.engine.drive("preview", ["--refresh"] if refresh else [], display, "the program runs")
@@ -167,6 +169,11 @@ class Session:
         self._settle()
         if self.engine.ensure_stack():
             self.display.line(f"{self.stack}: new stack in {self.engine.state}")
+
+    def _beside(self) -> None:
+        """Refuse what would make another Composer environment of one that is there."""
+        deployed = cloud.deployments(self.engine.state).get(self.engine.checkpoint, {})
+        beside.refuse_in_place(self.root, self.stack, deployed)
 
     def _settle(self) -> None:
         """Leave nothing of an earlier, killed run."""

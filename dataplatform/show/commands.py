@@ -61,12 +61,13 @@ def plan_of(root: Path, stack: str, pipeline: str) -> Plan:
     if file.is_file() or file.suffix in (".json", ".yaml", ".yml"):
         platform = load_stack_config(root, stack).platform
         functions = platform.gcp.executors.functions if platform.gcp else ()
-        return build_plan(_definition(file, root, functions), target_for(platform), to_look=True)
+        definition = _definition(file, root, functions)
+        return build_plan(definition, target_for(platform, definition.file), to_look=True)
     loaded = load_stack(root, stack)
     known = {definition.name: definition for definition in loaded.definitions}
     if pipeline not in known:
         raise UsageError(f"no pipeline '{pipeline}' in stack {stack}; {nearest(pipeline[:100], known)}")
-    return build_plan(known[pipeline], target_for(loaded.platform), to_look=True)
+    return build_plan(known[pipeline], target_for(loaded.platform, known[pipeline].file), to_look=True)
 
 
 def graph(root: Path, stack: str, pipeline: str, fmt: Format | None = None, out: Path | None = None) -> Shown:

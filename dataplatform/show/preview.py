@@ -121,7 +121,7 @@ def _changes(root: Path, platform: Platform, now: Definition, sha256: str) -> tu
         before, problems = load_definition(file, functions=functions)
     if before is None or problems:
         return None
-    target = target_for(platform)
+    target = target_for(platform, now.file)
     try:
         return diff(build_plan(before, target), build_plan(now, target))
     except InputError:

@@ -18,6 +18,7 @@ from infra.gcp.composer import composer
 from infra.gcp.composition import Composition, GcpArgs
 from infra.gcp.dags import dags
 from infra.gcp.data_fusion import data_fusion
+from infra.gcp.domains import domains
 from infra.gcp.keys import ciphertexts, key_access, keys
 from infra.gcp.lake import lake, lake_access
 from infra.gcp.network import network
@@ -41,6 +42,7 @@ PARTS = (
     ciphertexts,
     access,
     dags,
+    domains,
 )
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 

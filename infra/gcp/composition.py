@@ -13,6 +13,7 @@ from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from components.gcp.services import ProjectServices
 from dataplatform.compile.access import On, Right
+from dataplatform.config.airflow_files import AirflowFile
 from dataplatform.config.gcp.bigquery import Column
 from dataplatform.config.platform import Gcp, Platform
 from infra.access import own_instance
@@ -37,6 +38,8 @@ class GcpArgs:
     """Secret outputs by the names of `gcp.secrets`."""
     schemas: Mapping[tuple[str, str], Sequence[Column]] = field(default_factory=dict)
     """Columns of the BigQuery tables, by dataset and table."""
+    airflow_files: Sequence[AirflowFile] = ()
+    """Plugins and data files that go to Airflow with the DAGs."""
 
 
 @dataclass(kw_only=True)

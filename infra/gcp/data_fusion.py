@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.gcp.data_fusion import DataFusion, DataFusionArgs
+from infra.access import own_instance
 from infra.gcp.composition import Composition
 
 
@@ -12,6 +13,9 @@ def data_fusion(c: Composition) -> None:
         return
     config = c.network.resolved(c.gcp.data_fusion)
     assert c.names.data_fusion is not None
+    # Of two grants of one right, the first to go takes it away.
+    said = config.iam.get("operator", [])
+    apis = ("pubsub",) if config.events is not None else ()
     made = DataFusion(
         "data-fusion",
         DataFusionArgs(
@@ -23,14 +27,29 @@ def data_fusion(c: Composition) -> None:
             agent=c.services.agents["datafusion"],
             key=c.keys["datafusion"],
             buckets=c.buckets,
-            operators=c.operators(),
+            operators={name: member for name, member in c.operators().items() if f"${name}" not in said},
+            members={role: c.members(members) for role, members in config.iam.items()},
+            topic_name=c.names.fusion_topic,
+            topic_key=c.keys.get("pubsub"),
             labels=c.labels,
             protect=c.protect,
             depends_on=c.needs(
-                "cloudresourcemanager", "compute", "datafusion", "dataproc", "iam", "storage", also=c.network.made
+                "cloudresourcemanager",
+                "compute",
+                "datafusion",
+                "dataproc",
+                "iam",
+                "storage",
+                *apis,
+                also=c.network.made,
             ),
         ),
         c.opts,
     )
     c.identities["data_fusion"] = made.runner
+    # A grant on the instance, for a pipeline of a domain that runs something on it, waits for it.
+    if (own := own_instance(c.args.platform, c.gcp)) is not None:
+        c.grantable[own.path] = made
     c.outputs |= {"data_fusion_instance": made.instance_name, "data_fusion_endpoint": made.api_endpoint}
+    if made.events_topic is not None:
+        c.outputs["data_fusion_events"] = made.events_topic

@@ -303,22 +303,28 @@ def forget_all(api: Instance, namespace: str) -> None:
 
 
 def details(api: Instance, request: Request, namespace: str) -> Reply:
-    """Several apps in one request: `[{"appId": …}]`."""
+    """Several apps in one request: `[{"appId": …, "version": …}]`. Without its version an app is not found."""
     api.namespace(namespace)
     try:
         wanted = gsonlike.plain(gsonlike.parse(request.text))
     except gsonlike.GsonError as error:
-        raise CdapError(400, f"Request body is invalid json: {error.message}") from None
+        raise CdapError(400, f"Request body is invalid json: {error.chained}") from None
+    if wanted is None:
+        raise CdapError(400, "Request body is invalid json, please check that it is a json array.")
+    if not isinstance(wanted, list):
+        kind = "JsonObject" if isinstance(wanted, dict) else "JsonPrimitive"
+        raise CdapError(500, f"Cannot cast com.google.gson.{kind} to com.google.gson.JsonArray")
     answers: list[Json] = []
-    for item in wanted if isinstance(wanted, list) else []:
-        found = latest(api, namespace, str(item.get("appId")))
+    for item in wanted:
+        if not isinstance(item, dict) or item.get("appId") is None:
+            raise CdapError(400, "Missing 'appId' in the request element.")
+        app, version = str(item["appId"]), str(item.get("version") or SNAPSHOT)
+        found = api.shelf.get("version", f"{namespace}/{app}", version)
+        if found is None:
+            answers.append({"statusCode": 404, "error": f"'application:{namespace}.{app}.{version}' was not found."})
+            continue
+        newest = latest(api, namespace, app)
         answers.append(
-            {"statusCode": 200, "detail": detail(found, True), "appId": item.get("appId")}
-            if found
-            else {
-                "statusCode": 404,
-                "error": f"'application:{namespace}.{item.get('appId')}.{SNAPSHOT}' was not found.",
-                "appId": item.get("appId"),
-            }
+            {"statusCode": 200, "detail": detail(found, newest is not None and newest["version"] == version)}
         )
     return json_reply(answers)

@@ -9,13 +9,13 @@ from typing import Any
 from localcloud import store
 from localcloud.errors import ApiError
 from localcloud.rules.wire import UNKNOWN
-from localcloud.services import checks, storage, synthesis
+from localcloud.services import checks, composer_limits, storage, synthesis
 from localcloud.services.base import Call
 from localcloud.services.gcp import GoogleResource
 from localcloud.store import Row
 
 ENVIRONMENT = "gcp:composer/environment:Environment"
-DEFAULT_IMAGE = "composer-3-airflow-2.11.1-build.1"
+DEFAULT_IMAGE = "composer-3-airflow-2.11.1-build.14"
 """What the service picks where no image version is given; changes with its releases."""
 
 
@@ -69,6 +69,9 @@ class Environment(GoogleResource):
                 "FAILED_PRECONDITION",
                 f"Cloud Composer Service Agent ({agent.partition(':')[2]}) is missing the role {extended}.",
             )
+        if composer_limits.gone(image):
+            raise ApiError(400, "INVALID_ARGUMENT", f"Image version {image} is not available for new environments.")
+        _refuse(config, image)
         key = (config.get("encryptionConfig") or {}).get("kmsKeyName")
         if key:
             self._admit_key(call, project, region, str(key), "composer-3" in image)
@@ -94,8 +97,13 @@ class Environment(GoogleResource):
         """Names of bucket, web server and cluster; sizes and versions the service picks."""
         config = {**(values.get("config") or {})}
         software = {"imageVersion": DEFAULT_IMAGE, **(config.get("softwareConfig") or {})}
+        software["imageVersion"] = composer_limits.resolved(str(software["imageVersion"]))
         if old is not None:
             held = old.outputs["config"]
+            given = str((config.get("softwareConfig") or {}).get("imageVersion") or "")
+            if given == (old.inputs.get("config") or {}).get("softwareConfig", {}).get("imageVersion", given):
+                # An environment keeps its build until it is upgraded.
+                software["imageVersion"] = held["softwareConfig"]["imageVersion"]
             config.update({name: held[name] for name in ("dagGcsPrefix", "airflowUri", "gkeCluster")})
             config["softwareConfig"] = software
             return {"config": config, "storageConfig": old.outputs["storageConfig"]}
@@ -155,12 +163,25 @@ class Environment(GoogleResource):
         )
 
     def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
-        """An environment is not moved from Composer 2 to 3 in place."""
+        """An environment is not moved from Composer 2 to 3, nor from Airflow 2 to 3, nor back to an older one."""
         before = str(row.outputs["config"]["softwareConfig"]["imageVersion"])
         config = values.get("config") or {}
         after = str((config.get("softwareConfig") or {}).get("imageVersion") or before)
         if ("composer-3" in before) != ("composer-3" in after):
             raise ApiError(400, "INVALID_ARGUMENT", f"Upgrade from {before} to {after} is not supported.")
+        old, new = composer_limits.airflow_of(before), composer_limits.airflow_of(after)
+        if old[:1] != new[:1]:
+            message = f"In-place upgrades from Airflow {old[0]} to Airflow {new[0]} are not supported."
+            raise ApiError(400, "INVALID_ARGUMENT", f"{message} Create a new environment instead.")
+        if new < old[: len(new)]:
+            raise ApiError(400, "INVALID_ARGUMENT", f"Downgrading from {before} to {after} is not supported.")
+        _refuse(config, after)
+
+
+def _refuse(config: dict[str, Any], image: str) -> None:
+    wrong = list(composer_limits.refusals(config, image))
+    if wrong:
+        raise ApiError(400, "INVALID_ARGUMENT", " ".join(wrong))
 
 
 class UserWorkload(GoogleResource):

@@ -18,6 +18,22 @@ from tests.infra.inventory import ROOT
 PAGES = ROOT / "docs/components"
 _PYTHON = re.compile(r"^```python\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 EXPECTED = {
+    "composer.md": {"Account", "Environment", "IAMMember"},
+    "dag_assets.md": {"BucketObject"},
+    "data_fusion.md": {"Account", "BucketIAMMember", "IAMMember", "Instance", "InstanceIamMember"},
+    "bigquery.md": {"Dataset", "DatasetIamMember", "Table"},
+    "kms.md": {"KeyRing", "CryptoKey", "CryptoKeyIAMMember", "SecretCiphertext"},
+    "lake.md": {
+        "Bucket",
+        "BucketIAMMember",
+        "ManagedFolder",
+        "ManagedFolderIamMember",
+        "Notification",
+        "Topic",
+        "TopicIAMMember",
+    },
+    "secrets.md": {"Secret", "SecretVersion", "SecretIamMember"},
+    "services.md": {"Service", "ServiceIdentity"},
     "cloud_sql.md": {"DatabaseInstance", "Database", "User", "Address", "ForwardingRule", "Secret", "SecretVersion"},
     "network.md": {"Network", "Subnetwork", "NetworkAttachment", "Router", "RouterNat"},
 }

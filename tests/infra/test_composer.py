@@ -16,6 +16,7 @@ from tests.tool.test_stack import Project
 ENVIRONMENT = "gcp:composer/environment:Environment"
 SECRET = "gcp:composer/userWorkloadsSecret:UserWorkloadsSecret"
 CONFIG_MAP = "gcp:composer/userWorkloadsConfigMap:UserWorkloadsConfigMap"
+ATTACHMENT = "projects/acme-data-dev/regions/europe-west1/networkAttachments/a"
 
 COMMON = """\
         resilience: true
@@ -108,12 +109,13 @@ def test_what_only_one_has(config: tuple[int, Any]) -> None:
 
 
 def test_an_attachment_stands_for_network_and_subnetwork(tmp_path: Path) -> None:
-    text = of_generation(3).replace(
+    lines = [line for line in of_generation(3).splitlines(keepends=True) if "/default" not in line]
+    text = "".join(lines).replace(
         "          internal_range",
-        "          network_attachment: projects/acme-data-dev/regions/europe-west1/networkAttachments/a\n          internal_range",
+        "          network_attachment: " + ATTACHMENT + "\n          internal_range",
     )
     node = config_of(record(checkout(tmp_path / "p", stacks={"dev": text}), "dev"))["nodeConfig"]
-    assert node["composerNetworkAttachment"] == "projects/acme-data-dev/regions/europe-west1/networkAttachments/a"
+    assert node["composerNetworkAttachment"] == ATTACHMENT
     assert not {"network", "subnetwork"} & node.keys()
 
 

@@ -87,6 +87,7 @@ def _size(keyword: str, want: Any, value: Any, at: str) -> list[str]:
         "minLength": isinstance(value, str) and length is not None and length < want,
         "maxLength": isinstance(value, str) and length is not None and length > want,
         "minItems": isinstance(value, list) and length is not None and length < want,
+        "maxItems": isinstance(value, list) and length is not None and length > want,
     }
     if keyword not in wrong:
         raise NotImplementedError(f"{at}: {keyword}")

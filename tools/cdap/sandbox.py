@@ -140,7 +140,7 @@ def _start(home: Path, made: Path, java: obtain.Java) -> subprocess.Popen[bytes]
         java.tool("java"),
         f"-Xmx{HEAP}",
         # These and the arenas below bound what it takes beside its heap: 660 MB in all after 500 calls and 150
-        # deployments, where it was 930 MB without them.
+        # deployments.
         "-XX:+UseSerialGC",
         "-XX:ReservedCodeCacheSize=96m",
         "-XX:MaxDirectMemorySize=96m",

@@ -40,14 +40,19 @@ class Workloads(Model):
 
 
 class ComposerNetwork(Model):
-    """The network of an environment, as self links or `projects/…` names, or `$network` and `$subnet:<name>`."""
+    """The network of an environment, as self links or `projects/…` names, or `$network` and `$subnet:<name>`.
 
-    network: str
-    subnetwork: str
+    In generation 3 either a network attachment, or network and subnetwork; in generation 2 the latter.
+    """
+
+    network: str | None = None
+    subnetwork: str | None = None
     network_attachment: str | None = None
-    """Private Service Connect instead of the subnetwork's own addresses (Composer 3)."""
+    """A Private Service Connect attachment (`$attachment:<name>`), which knows network and subnetwork (Composer 3)."""
     internal_range: Cidr | None = None
     """The environment's own range, a /20 that the network does not use (Composer 3)."""
+    functions_routing: Literal["direct", "via_network_attachment"] | None = None
+    """How calls of Cloud Run functions leave the environment (Composer 3); the service's default where left out."""
     pods: Cidr | None = None
     """Range of the cluster's pods (Composer 2)."""
     services: Cidr | None = None
@@ -56,10 +61,24 @@ class ComposerNetwork(Model):
     """Secondary range of the subnetwork for the pods, instead of `pods` (Composer 2)."""
     services_range_name: Name | None = None
     """Secondary range of the subnetwork for the services, instead of `services` (Composer 2)."""
+    connection: Literal["private_service_connect", "vpc_peering"] = "private_service_connect"
+    """How a private environment reaches its tenant project (Composer 2)."""
+    connection_subnetwork: str | None = None
+    """Subnetwork of the Private Service Connect endpoint; the environment's own where left out (Composer 2)."""
     master: Cidr | None = None
     """Range of the cluster's control plane, a /28 (Composer 2, private)."""
+    cloud_sql: Cidr | None = None
+    """Range of the metadata database in the tenant project, a /24 (Composer 2, peering)."""
+    tenant: Cidr | None = None
+    """Range of the tenant project's other machines, a /24 (Composer 2, peering)."""
+    public_ranges: bool = False
+    """Let the cluster use public ranges that are routed privately (Composer 2, private)."""
+    public_endpoint: bool = False
+    """Leave the cluster's control plane a public address too (Composer 2, private)."""
+    ip_masquerade: bool = False
+    """Hide pods behind the addresses of their nodes (Composer 2)."""
     tags: list[NetworkTag] = []
-    """Network tags of the environment's machines (Composer 2)."""
+    """Network tags of the environment's machines."""
 
 
 class MaintenanceWindow(Model):
@@ -101,7 +120,11 @@ class Composer(Model):
     image_version: Annotated[
         str, Field(pattern=r"^composer-(2(\.[0-9]+\.[0-9]+)?|3)-airflow-(2|3)(\.[0-9]+){0,2}(-build\.[0-9]+)?$")
     ] = "composer-3-airflow-2.11.1"
-    size: Literal["small", "medium", "large"] = "small"
+    keep_version: bool = False
+    """The environment is there already and stays on a version that no new one can have."""
+    size: Literal["small", "medium", "large", "extra_large"] = "small"
+    dags: bool = True
+    """Put the compiled DAGs, the plugins and the data files of the stack's pipelines into it."""
     private: bool = False
     network: ComposerNetwork | None = None
     workloads: Workloads | None = None
@@ -113,6 +136,8 @@ class Composer(Model):
     """Load plugins in the web server (Composer 3); the service's default where left out."""
     web_server_access: dict[Name, Cidr] = {}
     """Ranges that may reach the web server, by what they are; with none, all may, who still have to sign in."""
+    control_plane_access: dict[Name, Cidr] = {}
+    """Ranges that may reach the cluster's control plane, by what they are (Composer 2)."""
     lineage: bool | None = None
     """Report data lineage to Dataplex; the service's default where left out."""
     maintenance: MaintenanceWindow | None = None
@@ -132,3 +157,9 @@ class Composer(Model):
     def generation(self) -> int:
         """2 or 3."""
         return int(self.image_version.removeprefix("composer-")[0])
+
+    @property
+    def airflow(self) -> tuple[int, ...]:
+        """Numbers of the Airflow version as far as they are written: (2, 11, 1), or (2,)."""
+        text = self.image_version.partition("-airflow-")[2].partition("-build.")[0]
+        return tuple(int(part) for part in text.split("."))

@@ -27,8 +27,9 @@ class Executors(Model):
     run: Literal["http", "operators"] = "http"
     """How Airflow runs the jobs of known executors: by their functions, or with the operators of its providers."""
     generation: Literal[1, 2] = 2
-    """Of Cloud Functions, that the functions are of: one of the second is called by the right to a Cloud Run service."""
+    """Of Cloud Functions, that the functions are of: one of the second is called by the right to its Cloud Run
+    service."""
     grant: Literal["project", "function", "none"] | None = None
-    """On what the pipelines' identities are granted to call functions: on the very functions, which must be there before
-    the stack; on their whole project; or nothing, where somebody else grants it. Where left out: on the functions that
-    the stack makes itself, else on the project."""
+    """On what the pipelines' identities are granted to call functions: on the very functions, which must be there
+    before the stack; on their whole project; or nothing, where somebody else grants it. Where left out: on the
+    functions that the stack makes itself, else on the project."""

@@ -4,6 +4,7 @@ from tests.cdap.calls import delete, get, post, put
 from tests.cdap.pipelines import ARTIFACT, app, config
 
 _APPS = "/v3/namespaces/ns1/apps"
+_DETAIL = "/v3/namespaces/ns1/appdetail"
 _ODD = {"a": "x=1 & <b> 'q' é ${macro} \u2028", "int": 5, "float": 1.5, "big": 12345678901, "null": None, "z": True,
         "arr": [3, 1, None], "small": 0.00001, "minus": -7, "zero": 0, "exp": 1e20, "tenth": 0.1, "seven": 1234567.0,
         "eight": 12345678.0, "nested": {"n": None, "m": {}}}  # fmt: skip
@@ -58,6 +59,18 @@ CALLS = (
     post(f"{_APPS}/none/update", {"artifact": ARTIFACT, "config": config()}),
     post(f"{_APPS}/p2/update", "{bad"),
     delete(f"{_APPS}/p1/versions/$(v1)"),
+    # Several at once need their versions named: without one, none is found.
+    get(f"{_APPS}/p1", capture={"now": "appVersion"}),
+    post(_DETAIL, [{"appId": "p1", "version": "$(now)"}, {"appId": "p1", "version": "$(v1)"}]),
+    post(_DETAIL, [{"appId": "p1"}, {"appId": "none"}, {"appId": "p1", "version": "nope"}]),
+    post(_DETAIL, [{"appId": "p1", "version": "-SNAPSHOT"}]),
+    post(_DETAIL, []),
+    post(_DETAIL, "{}"),
+    post(_DETAIL, "{bad"),
+    post(_DETAIL, "[{bad"),
+    post(_DETAIL, ""),
+    post(_DETAIL, [{}]),
+    post("/v3/namespaces/nope/appdetail", [{"appId": "p1", "version": "x"}]),
     get(f"{_APPS}/p1/preferences"),
     put(f"{_APPS}/p1/preferences", {"x": "1"}),
     get(f"{_APPS}/p1/preferences?resolved=true"),
