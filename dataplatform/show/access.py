@@ -7,7 +7,7 @@ The need is `dataplatform.compile.access`; what is granted is read out of the ve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ COMPONENT_OWNED: Mapping[tuple[str, str], str] = {
 """Identity and role → why its component grants it whatever the pipelines are."""
 BY_THE_STACK_FILE: Mapping[str, str] = {
     "dp:gcp:BigQuery": "the stack file names it under `readers`, `writers` or `job_users`",
+    "dp:gcp:DataFusion": "the stack file names it under `iam` or `roles` of Data Fusion",
     "dp:gcp:CloudSql": "the stack file names it under `iam_users` or `accessors`",
     "dp:gcp:KeyAccess": "the stack file names it as a user of a key",
     "dp:gcp:LakeAccess": "the stack file names it under `readers` or `writers`",
@@ -128,6 +129,12 @@ def compare(decided: Decided, resources: Sequence[RecordedResource]) -> Report:
     if gcp is not None and names is not None:
         home = f"{gcp.project}.iam.gserviceaccount.com"
         emails = {IDENTITIES[key]: f"{n}@{home}" for key, n in sorted(names.accounts.items()) if key in IDENTITIES}
+        # The workflows of a domain run as an account of its own project.
+        for domain, compiled in decided.pipelines.domains.items():
+            if compiled.workflows and decided.loaded.platform.pipelines is not None:
+                own = decided.loaded.platform.pipelines.domains[domain].project
+                emails[f"workflows:{domain}"] = f"{names.accounts['workflows']}@{own}.iam.gserviceaccount.com"
+                access |= _renamed(compiled.access, domain)
     given = {grant for grant in granted(resources) if grant.identity in emails.values()}
     known = {email: identity for identity, email in emails.items()}
     rows = list(_needed(access, emails, given))
@@ -135,13 +142,21 @@ def compare(decided: Decided, resources: Sequence[RecordedResource]) -> Report:
     for grant in sorted(given):
         identity = known[grant.identity]
         if (identity, grant.role, grant.on) not in wanted:
-            why = COMPONENT_OWNED.get((identity, grant.role)) or BY_THE_STACK_FILE.get(grant.by, "")
+            why = COMPONENT_OWNED.get((identity.partition(":")[0], grant.role)) or BY_THE_STACK_FILE.get(grant.by, "")
             state: State = "component" if why else "extra"
             rows.append(Row(identity=identity, role=grant.role, on=grant.on, state=state, why=why))
     return Report(
         rows=tuple(sorted(rows, key=lambda row: (row.identity, row.state == "component", row.role, row.on))),
         accounts=emails,
         untold=tuple((item.identity, *item.because, item.what) for item in sorted(access.untold)),
+    )
+
+
+def _renamed(access: Access, domain: str) -> Access:
+    """The needs of a domain's own identities, which are called after it."""
+    return Access(
+        needed=frozenset(replace(item, identity=f"{item.identity}:{domain}") for item in access.needed),
+        untold=frozenset(replace(item, identity=f"{item.identity}:{domain}") for item in access.untold),
     )
 
 

@@ -14,7 +14,9 @@ from typing import Any
 DEFAULTS: Mapping[str, str] = {
     "composer-3-airflow-2": "composer-3-airflow-2.11.1-build.14",
     "composer-3-airflow-2.10": "composer-3-airflow-2.10.5-build.47",
+    "composer-3-airflow-2.10.5": "composer-3-airflow-2.10.5-build.47",
     "composer-3-airflow-2.11": "composer-3-airflow-2.11.1-build.14",
+    "composer-3-airflow-2.11.1": "composer-3-airflow-2.11.1-build.14",
     "composer-3-airflow-3": "composer-3-airflow-3.2.2-build.1",
     "composer-3-airflow-3.1": "composer-3-airflow-3.1.8-build.3",
     "composer-3-airflow-3.2": "composer-3-airflow-3.2.2-build.1",
@@ -115,13 +117,14 @@ def _sizes(
     cpus, memories, shares, storages, counts = limits
     cpu, memory, storage = given.get("cpu"), given.get("memoryGb"), given.get("storageGb")
     if cpu is not None and not cpus[0] <= cpu <= cpus[1]:
-        yield f"{name}: cpu must be between {cpus[0]} and {cpus[1]}, got {cpu}."
+        yield f"{name}: cpu must be between {cpus[0]:g} and {cpus[1]:g}, got {cpu:g}."
     if memory is not None and not memories[0] <= memory <= memories[1]:
-        yield f"{name}: memory_gb must be between {memories[0]} and {memories[1]}, got {memory}."
+        yield f"{name}: memory_gb must be between {memories[0]:g} and {memories[1]:g}, got {memory:g}."
     elif memory is not None and cpu and not shares[0] * cpu <= memory <= shares[1] * cpu:
-        yield f"{name}: memory_gb must be between {shares[0] * cpu} and {shares[1] * cpu} for {cpu} vCPU, got {memory}."
+        least, most = shares[0] * cpu, shares[1] * cpu
+        yield f"{name}: memory_gb must be between {least:g} and {most:g} for {cpu:g} vCPU, got {memory:g}."
     if storage is not None and storages is not None and not storages[0] <= storage <= storages[1]:
-        yield f"{name}: storage_gb must be between {storages[0]} and {storages[1]}, got {storage}."
+        yield f"{name}: storage_gb must be between {storages[0]:g} and {storages[1]:g}, got {storage:g}."
     for field in ("count", "minCount", "maxCount"):
         count = given.get(field)
         if count is not None and counts is not None and not counts[0] <= count <= counts[1]:

@@ -14,6 +14,7 @@ from dataplatform.config.gcp.composer import Composer
 from dataplatform.local.beside import refuse_in_place
 from dataplatform.local.errors import RefusedError
 from dataplatform.local.plan_recorder import RecordedResource
+from dataplatform.show.access import report
 from localcloud.rules import check
 from localcloud.rules.wire import UNKNOWN, secret
 from localcloud.services import composer_limits
@@ -238,6 +239,17 @@ def test_the_executors_of_a_domain_are_called_and_granted_there(domains: list[Re
     assert grants["workflows-sales-executors-run-invoker"] == "acme-data-dev"
     assert grants["workflows-web-executors-run-invoker"] == "acme-web-dev"
     assert grants["composer-executors-run-invoker"] == "acme-data-dev"
+
+
+def test_the_accounts_of_domains_are_in_the_table_of_rights(tmp_path: Path) -> None:
+    changes = (("    pipelines: {directory: pipelines}\n", DOMAINS.replace("        web:", "        # web:")),)
+    root = stack(tmp_path / "p", ANY, changes=changes)
+    (root / "pipelines/sales").mkdir()
+    shutil.copy(ROOT / "pipelines/demo_pipeline_cloud_workflows.json", root / "pipelines/sales/sales_orders.json")
+    found = report(root, NAME)
+    assert found.accounts["workflows:sales"] == "orc-workflows@acme-sales-dev.iam.gserviceaccount.com"
+    assert found.exact
+    assert ("workflows:sales", "roles/run.invoker", "derived") in {(r.identity, r.role, r.state) for r in found.rows}
 
 
 def test_the_dags_of_a_domain_go_to_its_environment_or_the_central_one(domains: list[RecordedResource]) -> None:
