@@ -74,6 +74,7 @@ PATHS = {
     "privatedns:VirtualNetworkLink": (
         "Microsoft.Network/privateDnsZones/{privateZoneName}/virtualNetworkLinks/{virtualNetworkLinkName}"
     ),
+    "resources:Resource": "{resourceProviderNamespace}/{parentResourcePath}/{resourceType}/{resourceName}",
     "resources:ResourceGroup": GROUP,
     "sql:Database": "Microsoft.Sql/servers/{serverName}/databases/{databaseName}",
     "sql:FirewallRule": "Microsoft.Sql/servers/{serverName}/firewallRules/{firewallRuleName}",
@@ -212,8 +213,8 @@ class ArmResource:
             parent = resource_id.rpartition("/providers/")[0]
         else:
             parent = "/".join(parts[:-2])
-            while parent.split("/")[-2] in _IMPLIED:
-                parent = "/".join(parent.split("/")[:-2])
+        while len(parent.split("/")) > 2 and parent.split("/")[-2] in _IMPLIED:
+            parent = "/".join(parent.split("/")[:-2])
         if parent.count("/") <= 4 or parent.endswith("/providers"):
             return
         if parent.rpartition("/providers/")[2].count("/") >= 2 and not store.find_id(call.tx, parent):

@@ -321,7 +321,7 @@ def test_versions_are_named_by_their_time() -> None:
     assert all(version[14] == "1" for version in made)
 
 
-@pytest.mark.parametrize("name", ["bad%20name", "na%C3%AFve"])
+@pytest.mark.parametrize("name", ["bad%20name", "bad.name", "na%C3%AFve"])
 def test_an_app_s_name_is_judged_before_its_body_is_read(server: Server, name: str) -> None:
     """Not in the conversation: the real one answers 400, or 500 where the body was still on its way."""
     answer = ask(server, put(f"/v3/namespaces/default/apps/{name}", app()))

@@ -116,9 +116,9 @@ def _run(dag: Any, conf: Any, number: int, major: int) -> dict[str, Any]:
             run = dag.test(run_conf=conf, **date)
         states = {ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}
         state = str(getattr(run.state, "value", run.state))
-        return {"state": state, "tasks": states, "log": log.getvalue()[-60000:]}
+        return {"state": state, "tasks": states, "log": log.getvalue()[-1_000_000:]}
     except Exception:
-        return {"state": "error", "tasks": {}, "log": log.getvalue()[-60000:] + traceback.format_exc()}
+        return {"state": "error", "tasks": {}, "log": log.getvalue()[-1_000_000:] + traceback.format_exc()}
     finally:
         logging.getLogger().removeHandler(handler)
 

@@ -16,10 +16,16 @@ class Counting(Client):
     def __init__(self, endpoint: str, **options: Any) -> None:
         super().__init__(endpoint, **options)
         self.calls: list[tuple[str, str]] = []
+        self.failed: list[tuple[str, str]] = []
+        """Those among the calls that the server failed, and that were made again."""
 
     def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        self.calls.append((method, unquote(urlsplit(url).path).removeprefix("/v3/")))
-        return super().send(method, url, body, headers)
+        call = (method, unquote(urlsplit(url).path).removeprefix("/v3/"))
+        self.calls.append(call)
+        answer = super().send(method, url, body, headers)
+        if answer.status >= 500:
+            self.failed.append(call)
+        return answer
 
     @property
     def writes(self) -> list[tuple[str, str]]:

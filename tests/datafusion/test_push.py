@@ -52,8 +52,11 @@ def test_five_changed_of_two_hundred_take_exactly_the_calls_needed(cdap: Cdap, t
     prepared = prepare(cdap, tmp_path, client=client)
     assert client.writes == []
     assert prepared.apply().error() is None
-    assert sorted(client.writes) == [("PUT", f"namespaces/{namespace}/apps/{body['name']}") for body in changed]
-    reads = [path for method, path in client.calls if (method, path) not in client.writes]
+    needed = [("PUT", f"namespaces/{namespace}/apps/{body['name']}") for body in changed]
+    # A real CDAP now and then answers 500 to a body that is still on its way; the client makes that call again.
+    assert cdap.server is None or client.failed == []
+    assert sorted(client.writes) == sorted(needed + [call for call in client.failed if call in needed])
+    reads = [call for call in client.calls if call not in client.writes and call not in client.failed]
     assert len(reads) == 2 + 1 + -(-count // 50) + 2, "version, namespaces, apps, their details, artifacts and plugins"
 
     client = Counting(cdap.endpoint, concurrency=8)

@@ -239,6 +239,10 @@ def test_processes_of_a_dead_run_are_found_and_ended_and_those_of_a_living_one_a
     led = subprocess.Popen(command, env={**os.environ, leftovers.RUN_MARK: living})
     orphan = subprocess.Popen(command, env={**os.environ, leftovers.RUN_MARK: f"{dead_pid()}:1.00:{tmp_path}"})
     try:
+        # A process has no environment for the moment in which it becomes another program.
+        for started in (led, orphan):
+            while not Path(f"/proc/{started.pid}/environ").read_bytes():
+                time.sleep(0.01)
         assert leftovers.leftovers(tmp_path) == [orphan.pid]
         said: list[str] = []
 

@@ -93,6 +93,9 @@ def test_a_lost_state_is_found_again_and_a_neighbour_is_left_alone(project: Proj
     assert status == 0, out + err
     assert "nothing is left in acme-data-dev, which was reset" in out
     assert project.cloud() == both - dev_cloud
+    # The name of a vault that was deleted stays taken: the new one has a name of its own.
+    file = project.root / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().replace("soft_delete_days: 7", "soft_delete_days: 7\n        generation: 2", 1))
     out = up(project)
     assert "adopted" not in out
     # A service counts on: the new Composer environment has a bucket of its own, as it would in life.

@@ -81,8 +81,6 @@ CALLS = (
     _deploy(app(config(stages=[_ACTION], connections=[]))),
     get(_APP),
     put("/v3/namespaces/nope/apps/e1", app()),
-    put("/v3/namespaces/ns1/apps/bad.name", app()),
-    get("/v3/namespaces/ns1/apps/bad.name"),
     put("/v3/namespaces/ns1/apps/ok-name_1", app()),
     get("/v3/namespaces/nope/apps"),
     get("/v3/namespaces/nope/apps/x"),
