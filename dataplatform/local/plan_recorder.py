@@ -236,6 +236,7 @@ class _Monitor:
                 request.custom,
                 json_format.MessageToDict(request.object),
                 {name: list(entry.urns) for name, entry in request.propertyDependencies.items()},
+                [self._alias(alias, request) for alias in request.aliases],
             )
             if known:
                 answer = struct_pb2.Struct()
@@ -283,6 +284,14 @@ class _Monitor:
         chain = parent.split("::")[2] if parent else ""
         qualified = type_ if chain in ("", _STACK_TYPE) else f"{chain}${type_}"
         return f"urn:pulumi:{self._stack}::{PROJECT}::{qualified}::{name}"
+
+    def _alias(self, alias: Any, request: Any) -> str:
+        """The URN that an alias stands for: what it does not say is as it is now. A stack is never another's."""
+        if alias.urn:
+            return str(alias.urn)
+        spec = alias.spec
+        parent = "" if spec.noParent else spec.parentUrn or request.parent
+        return self._urn(parent, spec.type or request.type, spec.name or request.name)
 
 
 def _plain(struct: struct_pb2.Struct, path: str, secrets: list[str]) -> object:

@@ -68,7 +68,13 @@ class State:
     """Values that could not be compared: secrets, and what only a provider can tell."""
 
     def register(
-        self, urn: str, token: str, custom: bool, inputs: Mapping[str, Any], depends: Mapping[str, Iterable[str]]
+        self,
+        urn: str,
+        token: str,
+        custom: bool,
+        inputs: Mapping[str, Any],
+        depends: Mapping[str, Iterable[str]],
+        aliases: Iterable[str] = (),
     ) -> tuple[str, Mapping[str, Any]]:
         """Judge one registration; returns the id and the outputs to answer with (empty: not known).
 
@@ -78,9 +84,11 @@ class State:
             custom: Whether it is a provider's resource.
             inputs: As they go over the wire, with the engine's marks for what is unknown or secret.
             depends: URNs that each property comes from.
+            aliases: URNs that it may have had; the first that the state knows is meant.
         """
-        self.seen.add(urn)
-        old = self.resources.get(urn)
+        held = next((one for one in (urn, *aliases) if one in self.resources), urn)
+        self.seen.update((urn, held))
+        old = self.resources.get(held)
         if old is None:
             self.changed.add(urn)
             if custom and not token.startswith("pulumi:"):
