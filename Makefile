@@ -28,9 +28,9 @@ cdap: ## start a real CDAP to try pipelines on (Java 17, Maven); stop it with: d
 test: setup ## all tests
 	@$(BIN)/pytest -n 2
 
-test-fast: ## the tests that need neither the engine nor Airflow (under a minute)
+test-fast: ## the tests that need neither the engine nor Airflow, and take no seconds each (under a minute)
 	@$(PYTHON) tools/setup.py --for up
-	@$(BIN)/pytest -n 2 -m "not engine and not airflow and not cdap and not fresh and not meaning"
+	@$(BIN)/pytest -n 2 -m "not engine and not airflow and not cdap and not fresh and not meaning and not slow and not spark"
 
 lint: ## format, lint, types and import rules
 	@$(PYTHON) tools/setup.py --for up

@@ -53,10 +53,11 @@ ENVIRONMENTS = {
         "airflow3-operators", ".venvs/airflow3-operators", ("--only-group", "airflow3-operators")
     ),
     "emulator": Environment("emulator", ".venvs/emulator", ("--only-group", "emulator")),
+    "spark": Environment("spark", ".venvs/spark", ("--only-group", "spark")),
 }
 PURPOSES = {
     "up": ("python", "airflow2"),
-    "test": ("python", "airflow2", "airflow3", "airflow2-operators", "airflow3-operators", "emulator"),
+    "test": ("python", "airflow2", "airflow3", "airflow2-operators", "airflow3-operators", "emulator", "spark"),
 }
 
 

@@ -35,6 +35,8 @@ from tests.access.stack import (
     world_for,
 )
 
+pytestmark = pytest.mark.slow
+
 MEMBER = f"serviceAccount:{EMAILS['composer']}"
 Call = tuple[str, str, Any]
 GOOGLE = "https://{}.googleapis.com/"

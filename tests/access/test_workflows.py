@@ -17,6 +17,8 @@ from localcloud.world import World
 from tests.access.stack import EMAILS, HOME, PIPELINES, PROJECT, REGION, Made, made, plan_texts, stack_file, world_for
 from tests.compile import service_apis
 
+pytestmark = pytest.mark.slow
+
 MEMBER = f"serviceAccount:{EMAILS['workflows']}"
 CDAP = f"https://dev-core-{PROJECT}-dot-ew1.datafusion.googleusercontent.com/api"
 FUNCTIONS = f"https://{REGION}-{PROJECT}.cloudfunctions.net"

@@ -32,6 +32,8 @@ from tests.compile.engines import DagEngine, Run, in_workflows
 from tests.compile.generated import MAX_LEVELS, MAX_STEPS, MAX_THREADS, Case, case
 from tests.compile.observed import differences
 
+pytestmark = pytest.mark.slow
+
 CASES, BLOCK = 500, 50
 SEED = os.environ.get("DATAPLATFORM_SEED")
 BLOCKS = [range(int(SEED), int(SEED) + 1)] if SEED else [range(n, n + BLOCK) for n in range(0, CASES, BLOCK)]

@@ -23,6 +23,8 @@ from localcloud.workflows.web import Request
 from tests.compile.engines import BEGIN, LOCAL, SERVICE
 from tests.compile.observed import Executors
 
+pytestmark = pytest.mark.slow
+
 TELL = "http://127.0.0.1/tell"
 
 

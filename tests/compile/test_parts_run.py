@@ -14,6 +14,8 @@ from dataplatform.compile.workflows_parts import render_all
 from dataplatform.local import executors
 from dataplatform.local.run import run
 
+pytestmark = pytest.mark.slow
+
 TIME_SCALE = 0.003
 """An hour's timeout is 11 s, which a busy machine does not take for a call."""
 

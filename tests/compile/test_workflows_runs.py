@@ -17,6 +17,8 @@ from dataplatform.compile.plan import Plan
 from dataplatform.local.executors import Call, JobScript, serve
 from localcloud.workflows.local import run as run_workflow
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = ["größe", "1st", "class", "'); import os #", "{{ ti }}", "${x}", "a${b}c${", '"""', "back\\slash", "ジョブ"]
 
 

@@ -15,6 +15,8 @@ from dataplatform.config.check import check_stacks, load_definition
 from dataplatform.config.loader import MAX_BYTES, load_document
 from dataplatform.diagnostics import Diagnostics
 
+pytestmark = pytest.mark.slow
+
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 STACK = """\
 config:

@@ -18,6 +18,8 @@ from dataplatform.local.plan_recorder import record, record_decided
 from infra.decide import Decided, decide
 from tests.infra.inventory import ROOT, STACKS, checkout, recorded, stack_text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_two_recordings_are_equal(stack: str) -> None:

@@ -16,6 +16,8 @@ from dataplatform.config.azure.data_factory import DataFactory
 from dataplatform.config.data_factory.check import check_factory
 from tests.azure.data_factory.support import CORPUS, config_of
 
+pytestmark = pytest.mark.slow
+
 RICH = CORPUS.parent / "rich"
 ODD: list[Any] = [
     None, True, 0, -1, 1.5, "", " ", "@", "@{", "@@", "@{}", "@concat(", "@pipeline().parameters", "@activity(item())",

@@ -13,6 +13,8 @@ from localcloud.rules import autoname, check, diff, examine, refreshed_inputs, t
 from localcloud.rules.failures import Failure
 from localcloud.rules.wire import ARCHIVE, ASSET, OUTPUT, SIGNATURE, UNKNOWN, has_unknown, plain, secret
 
+pytestmark = pytest.mark.slow
+
 ODD: tuple[Any, ...] = (
     None,
     "",
