@@ -74,12 +74,20 @@ class _Events:
 class DataFusion(pulumi.ComponentResource):
     """One Data Fusion instance, encrypted with our key."""
 
+    instance: datafusion.Instance | None
+    """What everything in it goes with; None where DAGs make it."""
     instance_name: pulumi.Output[str]
     """Name of the instance."""
     api_endpoint: pulumi.Output[str]
-    """CDAP REST endpoint of the instance."""
+    """CDAP REST endpoint of the instance; empty where DAGs make it."""
     runner: pulumi.Output[str]
     """IAM member of the identity its Dataproc clusters run as."""
+    runner_id: pulumi.Output[str]
+    """`projects/…/serviceAccounts/…` of that identity."""
+    runner_email: pulumi.Output[str]
+    """Its address."""
+    ready: tuple[pulumi.Resource, ...]
+    """What must be there before an instance is made."""
     events_topic: pulumi.Output[str] | None
     """`projects/…/topics/…` of its events, where it sends any."""
 
@@ -88,6 +96,24 @@ class DataFusion(pulumi.ComponentResource):
         runner = self._runner(name, args)
         before = self._grants(name, args, runner)
         events = self._events(name, args)
+        self.runner = pulumi.Output.from_input(runner.member)
+        self.runner_id = pulumi.Output.from_input(runner.id)
+        self.runner_email = pulumi.Output.from_input(runner.email)
+        self.events_topic = events.topic
+        self.ready = (*args.key.grants, *before, *events.ready)
+        if args.config.on_demand is not None:
+            self.instance = None
+            self.instance_name = pulumi.Output.from_input(args.instance_name)
+            self.api_endpoint = pulumi.Output.from_input("")
+        else:
+            self.instance = self._instance(name, args, runner, events)
+            self.instance_name = self.instance.name
+            self.api_endpoint = self.instance.api_endpoint
+        self.register_outputs(
+            {"instance_name": self.instance_name, "api_endpoint": self.api_endpoint, "runner": self.runner}
+        )
+
+    def _instance(self, name: str, args: DataFusionArgs, runner: _Runner, events: _Events) -> datafusion.Instance:
         instance = datafusion.Instance(
             name,
             project=args.project,
@@ -118,19 +144,11 @@ class DataFusion(pulumi.ComponentResource):
             options=dict(args.config.options) or None,
             tags=dict(args.config.tags) or None,
             labels=args.labels.as_dict(),
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protect, depends_on=[*args.key.grants, *before, *events.ready]
-            ),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=list(self.ready)),
         )
         if args.config.rbac:
             self._operators(name, args, instance)
-        self.instance_name = instance.name
-        self.api_endpoint = instance.api_endpoint
-        self.runner = pulumi.Output.from_input(runner.member)
-        self.events_topic = events.topic
-        self.register_outputs(
-            {"instance_name": self.instance_name, "api_endpoint": self.api_endpoint, "runner": self.runner}
-        )
+        return instance
 
     def _runner(self, name: str, args: DataFusionArgs) -> _Runner:
         """The clusters' account: one of the stack's own, or the one that the stack file names."""

@@ -14,11 +14,11 @@ from itertools import groupby
 
 from dataplatform.datafusion import normalise
 from dataplatform.datafusion.checks import jar_of
-from dataplatform.datafusion.client import STUDIO, Client
+from dataplatform.datafusion.client import Client
 from dataplatform.datafusion.deploy import deploy
 from dataplatform.datafusion.errors import ApiError, ConflictError, DataFusionError, NotFoundError, PartialError
 from dataplatform.datafusion.files import Loaded
-from dataplatform.datafusion.model import SYSTEM, Export, Json, Key, Kind, pipeline_key
+from dataplatform.datafusion.model import STUDIO, SYSTEM, Export, Json, Key, Kind, pipeline_key
 from dataplatform.datafusion.plan import Step
 from dataplatform.datafusion.read import program_path
 
@@ -55,7 +55,7 @@ class Result:
 
 
 class Applier:
-    """Applies steps; `run` is its only method."""
+    """Applies steps: `run` many of them, `one` a single one."""
 
     def __init__(
         self,
@@ -84,6 +84,14 @@ class Applier:
                 break
         result.left += waiting
         return result
+
+    def one(self, step: Step) -> None:
+        """Apply a single step; what is to be deleted and not there is no error.
+
+        Raises:
+            DataFusionError: when it is refused.
+        """
+        self._one(step)
 
     def _phase(self, phase: list[Step], result: Result, total: int) -> None:
         with ThreadPoolExecutor(max_workers=max(1, min(self.client.concurrency, len(phase)))) as pool:

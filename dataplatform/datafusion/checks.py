@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dataplatform.config.loader import load_document
-from dataplatform.datafusion.client import Client
 from dataplatform.datafusion.errors import NotFoundError, RefusedError
 from dataplatform.datafusion.files import Loaded
 from dataplatform.datafusion.macros import Environment, functions_in, missing_values
@@ -17,6 +16,9 @@ from dataplatform.datafusion.plan import Step
 from dataplatform.datafusion.pool import gather
 from dataplatform.datafusion.read import Snapshot
 from dataplatform.diagnostics import Diagnostics, InputError, Position, nearest
+
+if TYPE_CHECKING:
+    from dataplatform.datafusion.client import Client
 
 _RANGE = re.compile(r"^([\[(])([^,]*),([^\])]*)([\])])$")
 Have = dict[tuple[str, str], list[str]]

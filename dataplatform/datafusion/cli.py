@@ -261,6 +261,41 @@ def push(
     return run(Output("datafusion push", as_json, again=command), body)
 
 
+@datafusion.command()
+@click.argument("pipeline")
+@click.option("--namespace", metavar="NAME", help="Its namespace, where several have a pipeline of that name.")
+@click.option("--folder", metavar="DIR", type=click.Path(path_type=Path), help="The files of the exports.")
+@JSON
+def graph(pipeline: str, namespace: str | None, folder: Path | None, as_json: bool) -> int:
+    """Print a pipeline of the files as a Mermaid flowchart, for Markdown. Nothing is asked of an instance."""
+
+    def body(output: Output) -> int:
+        from dataplatform.datafusion import files, picture
+        from dataplatform.datafusion.model import Kind
+
+        where = folder_of(output, folder)
+        export = files.load(where).export
+        selection_of((namespace,) if namespace else (), ()).known(export, where.name)
+        there = {
+            key: found
+            for key, found in export.items()
+            if key.kind == Kind.PIPELINE and namespace in (None, key.namespace)
+        }
+        named = [key for key in there if key.name == pipeline]
+        if not named:
+            names = {key.name for key in there}
+            raise UsageError(f"{where.name} has no pipeline '{pipeline}'; {nearest(pipeline, names)}")
+        if len(named) > 1:
+            spaces = ", ".join(sorted(key.namespace for key in named))
+            raise UsageError(f"several namespaces have a pipeline '{pipeline}': {spaces}; say which with --namespace")
+        text = picture.mermaid(there[named[0]])
+        output.data = {"namespace": named[0].namespace, "pipeline": pipeline, "mermaid": text}
+        output.say(text.rstrip("\n"))
+        return Exit.OK
+
+    return run(Output("datafusion graph", as_json), body)
+
+
 @datafusion.group()
 def sandbox() -> None:
     """A real CDAP on this machine, to try pipelines on (Java 17 and Maven; 350 MB once)."""

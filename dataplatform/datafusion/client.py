@@ -29,8 +29,7 @@ from dataplatform.datafusion.errors import (
 
 Json = dict[str, Any]
 RETRIED = frozenset({429, 502, 503, 504})
-STUDIO = ("namespaces", "system", "apps", "pipeline", "services", "studio", "methods", "v1", "contexts")
-"""Drafts and connections are methods of the service `studio` of the system application `pipeline`."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KINDS = {404: NotFoundError, 409: ConflictError}
 
 
@@ -178,7 +177,8 @@ def _pool(endpoint: str, size: int) -> urllib3.PoolManager:
     parts = urlsplit(endpoint)
     proxy = getproxies().get(parts.scheme)
     options: Any = {"maxsize": size, "block": False}
-    if proxy and not proxy_bypass(parts.netloc):
+    # A proxy is for the world outside, not for this machine.
+    if proxy and parts.hostname not in LOOPBACK and not proxy_bypass(parts.netloc):
         return urllib3.ProxyManager(proxy, **options)
     return urllib3.PoolManager(**options)
 

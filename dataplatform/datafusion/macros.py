@@ -40,6 +40,8 @@ _TEXTS = {
 _BY_CDAP = frozenset({Kind.PIPELINE, Kind.DRAFT, Kind.VERSION})
 """What CDAP itself evaluates macros in."""
 _WORD = r"[A-Za-z0-9_-]"
+_COLUMN = re.compile(r"\bAS\s+`?(\w+)", re.IGNORECASE)
+"""What a query calls its columns, which a stage may turn into macros."""
 
 
 class InlineValue(Model):
@@ -211,9 +213,10 @@ def missing_values(
     """
     found = Diagnostics()
     for key, body in sorted(export.items()):
-        if key.kind != Kind.PIPELINE or _sets_arguments(body):
+        given = _by_actions(body) if key.kind == Kind.PIPELINE else None
+        if given is None:
             continue
-        known = set(mapping.values) | mapping.runtime | on_instance.get(key.namespace, set())
+        known = given | set(mapping.values) | mapping.runtime | on_instance.get(key.namespace, set())
         for kind, name in (
             (Kind.PREFERENCES, ""),
             (Kind.PIPELINE_PREFERENCES, key.name),
@@ -233,7 +236,17 @@ def missing_values(
     return found
 
 
-def _sets_arguments(body: Json) -> bool:
-    """Whether a stage of the pipeline gives macros their values when it runs."""
-    stages = body["config"].get("stages") or []
-    return any("argumentsetter" in str((s.get("plugin") or {}).get("name", "")).lower() for s in stages)
+def _by_actions(body: Json) -> set[str] | None:
+    """The macros that stages of the pipeline give values when it runs; None where they might be any."""
+    given: set[str] = set()
+    for stage in body["config"].get("stages") or []:
+        plugin = stage.get("plugin") or {}
+        name, properties = str(plugin.get("name", "")), plugin.get("properties") or {}
+        if "argumentsetter" in name.lower():
+            return None
+        if name == "BigQueryExecute" and str(properties.get("rowAsArguments", "false")).lower() != "false":
+            sql = str(properties.get("sql", ""))
+            if "*" in sql or "${" in str(properties["rowAsArguments"]):
+                return None
+            given |= set(_COLUMN.findall(sql))
+    return given

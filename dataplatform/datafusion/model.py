@@ -16,6 +16,8 @@ DEFAULT_SCHEDULE = "dataPipelineSchedule"
 BATCH_PROGRAM = "DataPipelineWorkflow"
 STREAMING_PROGRAM = "DataStreamsSparkStreaming"
 STREAMING_ARTIFACT = "cdap-data-streams"
+STUDIO = ("namespaces", "system", "apps", "pipeline", "services", "studio", "methods", "v1", "contexts")
+"""Drafts and connections are methods of the service `studio` of the system application `pipeline`."""
 PIPELINE_ARTIFACTS = frozenset({"cdap-data-pipeline", STREAMING_ARTIFACT})
 """System artifacts whose version is CDAP's own."""
 

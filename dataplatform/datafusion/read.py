@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dataplatform.datafusion import layout, normalise
-from dataplatform.datafusion.client import STUDIO, Client
 from dataplatform.datafusion.errors import ApiError, DataFusionError, NotFoundError, UnknownNameError
-from dataplatform.datafusion.model import DEFAULT_SCHEDULE, SYSTEM, Json, Key, Kind, program_of
+from dataplatform.datafusion.model import DEFAULT_SCHEDULE, STUDIO, SYSTEM, Json, Key, Kind, program_of
 from dataplatform.datafusion.pool import gather
 from dataplatform.diagnostics import nearest
+
+if TYPE_CHECKING:
+    from dataplatform.datafusion.client import Client
 
 BATCH = 50
 """Pipelines asked for in one call."""

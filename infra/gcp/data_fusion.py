@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.gcp.data_fusion import DataFusion, DataFusionArgs
 from infra.access import own_instance
 from infra.gcp.composition import Composition
+from infra.gcp.data_fusion_objects import data_fusion_objects
 
 
 def data_fusion(c: Composition) -> None:
@@ -50,6 +51,10 @@ def data_fusion(c: Composition) -> None:
     # A grant on the instance, for a pipeline of a domain that runs something on it, waits for it.
     if (own := own_instance(c.args.platform, c.gcp)) is not None:
         c.grantable[own.path] = made
-    c.outputs |= {"data_fusion_instance": made.instance_name, "data_fusion_endpoint": made.api_endpoint}
+    c.outputs["data_fusion_instance"] = made.instance_name
+    if config.on_demand is None:
+        c.outputs["data_fusion_endpoint"] = made.api_endpoint
+    c.data_fusion = made
     if made.events_topic is not None:
         c.outputs["data_fusion_events"] = made.events_topic
+    data_fusion_objects(c, made)

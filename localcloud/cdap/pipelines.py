@@ -198,7 +198,8 @@ def _check_shape(stages: list[Json], connections: list[Json]) -> None:
     if connections and all(before.values()):
         raise CdapError(400, "DAG does not have any sources. Please remove cycles from the graph.")
     for name, kind in kinds.items():
-        if kind in _SOURCES and before[name]:
+        # An action may run before a source: what leads from it is order, not data.
+        if kind in _SOURCES and any(kinds[other] not in _CONTROL for other in before[name]):
             raise CdapError(
                 400,
                 f"{kind} {name} has incoming connections from {','.join(before[name])}. {kind} stages cannot have any"
@@ -279,19 +280,28 @@ def _version_fits(wanted: object, version: str) -> bool:
 
 def _programs(stages: list[Json], connections: list[Json], engine: str) -> list[Json]:
     """The workflow and its one phase. CDAP makes more phases of some pipelines, which is not imitated."""
-    ends = {c.get("from") for c in connections}
-    begins = {c.get("to") for c in connections}
     names = [stage["name"] for stage in stages if stage["plugin"].get("type") != "action"]
+    ends = {c.get("from") for c in connections if c.get("to") in names}
+    begins = {c.get("to") for c in connections if c.get("from") in names}
     workflow = {"type": "Workflow", "name": WORKFLOW, "description": "Data Pipeline Workflow"}
     if not names:
         return [workflow]
     sources = ", ".join(f"'{n}'" for n in names if n not in begins)
     sinks = ", ".join(f"'{n}'" for n in names if n not in ends)
     described = f"Sources {sources} to sinks {sinks}."
-    phase = {"type": "Spark", "name": "phase-1", "description": described}
+    phase = {"type": "Spark", "name": f"phase-{1 + _actions_first(stages, connections)}", "description": described}
     if engine != "spark":
         phase |= {"type": "Mapreduce", "description": f"MapReduce phase executor. {described}"}
     return [phase, workflow]
+
+
+def _actions_first(stages: list[Json], connections: list[Json]) -> int:
+    """How many actions run before the data is read; each is counted as a phase."""
+    kinds = {stage["name"]: str(stage["plugin"].get("type")) for stage in stages}
+    first = {name for name, kind in kinds.items() if kind in _SOURCES}
+    while more := {c["from"] for c in connections if c["to"] in first} - first:
+        first |= more
+    return sum(kinds[name] == "action" for name in first)
 
 
 def _datasets(stages: list[Json]) -> list[Json]:

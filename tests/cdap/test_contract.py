@@ -35,6 +35,7 @@ def test_the_embedded_cdap_answers_as_the_real_one(tmp_path: Path) -> None:
     assert not unused, f"deviations that no call shows: {sorted(unused)}"
 
 
+@pytest.mark.slow
 def test_the_conversation_is_long_and_has_bad_calls(tmp_path: Path) -> None:
     assert len(CALLS) >= 250
     with serve(World(tmp_path), "sandbox") as server:

@@ -115,6 +115,7 @@ def before_and_after(namespace: str) -> tuple[dict[Key, Json], dict[Key, Json]]:
     return old, new
 
 
+@pytest.mark.slow
 def test_killed_at_any_call_and_run_again_it_converges(cdap: Cdap, tmp_path: Path) -> None:
     options: dict[str, Any] = {"prune": True, "allow_deletes": 3}
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dataplatform.config.gcp.composer import Weekday
+from dataplatform.config.gcp.data_fusion_deploy import FusionDeployment
+from dataplatform.config.gcp.data_fusion_on_demand import OnDemand
 from dataplatform.config.gcp.lake import TopicPath
 from dataplatform.config.model import Model
 from dataplatform.config.types import Cidr, Name
@@ -89,3 +91,7 @@ class DataFusion(Model):
     options: dict[str, str] = {}
     tags: dict[TagKey, TagValue] = {}
     """Resource Manager tags of the instance; a change replaces it."""
+    deploy: FusionDeployment | None = None
+    """What the stack brings to the instance: namespaces, profiles, pipelines, schedules; nothing where left out."""
+    on_demand: OnDemand | None = None
+    """DAGs make the instance and delete it; the stack makes one that stays where left out."""

@@ -25,6 +25,7 @@ def _from(artifact: dict[str, Any] | None) -> dict[str, Any]:
 
 
 _ACTION = stage("X", "FileDelete", "action", {"path": "/x", "continueOnError": "true"})
+_LAST = stage("Y", "FileDelete", "action", {"path": "/y", "continueOnError": "true"})
 
 CALLS = (
     _deploy("{bad json"),
@@ -79,6 +80,17 @@ CALLS = (
     _deploy(app(config(stages=[source("A"), sink("B")], connections=[link("A", "B"), link("A", "B")]))),
     _deploy(app(config(stages=[source("A")], connections=[]))),
     _deploy(app(config(stages=[_ACTION], connections=[]))),
+    get(_APP),
+    # Actions before the data and after it, as in the sample that loads by a watermark.
+    _deploy(app(config(stages=[_ACTION, source(), sink()], connections=[link("X", "Src"), link("Src", "Snk")]))),
+    get(_APP),
+    _deploy(app(config(stages=[_ACTION, source(), sink(), _LAST],
+            connections=[link("X", "Src"), link("Src", "Snk"), link("Snk", "Y")]))),
+    get(_APP),
+    _deploy(app(config(stages=[_ACTION, source(), sink(), _LAST],
+            connections=[link("X", "Y"), link("Y", "Src"), link("Src", "Snk")]))),
+    get(_APP),
+    _deploy(app(config(stages=[source(), sink(), _LAST], connections=[link("Src", "Snk"), link("Snk", "Y")]))),
     get(_APP),
     put("/v3/namespaces/nope/apps/e1", app()),
     put("/v3/namespaces/ns1/apps/ok-name_1", app()),
