@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 try:
@@ -24,6 +25,7 @@ __all__ = [
     "leave_params_to_the_dag",
     "run_state",
     "set_variable",
+    "sleep_trigger",
     "timeout_error",
     "trigger_run",
 ]
@@ -126,6 +128,15 @@ def failed(message: str) -> Exception:
         from airflow.exceptions import AirflowException
     error: Exception = AirflowException(message)
     return error
+
+
+def sleep_trigger(seconds: float) -> Any:
+    """A trigger of Airflow's own that wakes a deferred task after so many seconds."""
+    try:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+    except ImportError:
+        from airflow.triggers.temporal import DateTimeTrigger
+    return DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 def timeout_error() -> type[BaseException]:
