@@ -24,8 +24,8 @@ class TopicSpec:
     """Physical name, from infra.naming; None for one that is there."""
     existing: str | None
     """`projects/…/topics/…` of one that is there."""
-    publisher: pulumi.Input[str]
-    """IAM member of the service agent that publishes."""
+    publisher: pulumi.Input[str] | None
+    """IAM member of the service agent that publishes; None where its owner grants who does."""
     key: EncryptionKey | None
     """Of a topic to make."""
     labels: Labels
@@ -61,6 +61,8 @@ def publishing_topic(logical: str, spec: TopicSpec, *, parent: pulumi.Resource) 
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[*spec.depends_on, *spec.key.grants]),
         )
         topic_id, topic_name = topic.id, topic.name
+    if spec.publisher is None:
+        return PublishingTopic(id=topic_id, ready=())
     grant = pubsub.TopicIAMMember(
         f"{logical}-publisher",
         project=project,

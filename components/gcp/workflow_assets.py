@@ -1,6 +1,6 @@
 """Cloud Workflows: the compiled texts, and the one identity they run as.
 
-Deliberately absent: triggers and schedules. They are another definition's business.
+Deliberately absent: schedules and triggers; see `components.gcp.triggers`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from dataplatform.compile.access import Right
 from dataplatform.config.gcp.workflows import Workflows as WorkflowsConfig
+
+_HISTORY = {"basic": None, "detailed": "EXECUTION_HISTORY_DETAILED"}
+"""Basic is the service's own; a workflow that never had another shows no change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,8 @@ class WorkflowAssets(pulumi.ComponentResource):
                 service_account=account.email,
                 crypto_key_name=args.key.id,
                 call_log_level=args.config.call_log_level,
+                execution_history_level=_HISTORY[args.config.execution_history],
+                user_env_vars=dict(args.config.env) or None,
                 # The provider's default is true, which no destroy gets past. A workflow holds no data: it can be
                 # compiled again at any time.
                 deletion_protection=False,

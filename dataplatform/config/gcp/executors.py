@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dataplatform.config.gcp.deploy import Deploy
 from dataplatform.config.model import Model
 from dataplatform.config.types import FunctionName, GcpProjectId, GcpRegion
 
@@ -33,3 +34,5 @@ class Executors(Model):
     """On what the pipelines' identities are granted to call functions: on the very functions, which must be there
     before the stack; on their whole project; or nothing, where somebody else grants it. Where left out: on the
     functions that the stack makes itself, else on the project."""
+    deploy: Deploy | None = None
+    """Deploy the framework's functions from the project's own source; they are from elsewhere where left out."""

@@ -11,7 +11,15 @@ from dataplatform.config.model import Model
 from dataplatform.config.types import Duration, Name, SecretName
 
 KeyService = Literal[
-    "bigquery", "cloudsql", "composer", "datafusion", "pubsub", "secretmanager", "storage", "workflows"
+    "bigquery",
+    "cloudfunctions",
+    "cloudsql",
+    "composer",
+    "datafusion",
+    "pubsub",
+    "secretmanager",
+    "storage",
+    "workflows",
 ]
 KeyUse = Literal["encrypt_decrypt", "encrypt", "decrypt", "sign", "sign_verify", "verify", "public_key"]
 KeyPurpose = Literal["encrypt_decrypt", "asymmetric_decrypt", "asymmetric_sign", "mac"]
