@@ -16,10 +16,10 @@ from typing import Any
 
 from dataplatform.config.azure.data_factory import DatabricksLink, DataFactory
 from dataplatform.config.data_factory.check import NEW_CLUSTER, RELEASE_PARAMETERS, REWRITTEN, CheckedFactory
-from dataplatform.config.data_factory.folder import Artefact
-from dataplatform.config.data_factory.references import dependencies
+from dataplatform.config.data_factory.folder import Artefact, FactoryFolder
+from dataplatform.config.data_factory.references import named_in
 from dataplatform.config.document import Path
-from dataplatform.diagnostics import InputError
+from dataplatform.diagnostics import Diagnostics, InputError, Position
 
 API_VERSION = "2018-06-01"
 
@@ -94,8 +94,9 @@ def compile_factory(
         raise InputError(checked.errors)
     values = dict(context or {})
     marks = release if config.annotate else None
-    graph = {artefact: set(dependencies(checked.folder, artefact)) for artefact in checked.folder.artefacts}
-    objects = [_object(artefact, checked, config, values, marks, graph[artefact]) for artefact in _ordered(graph)]
+    trees = {artefact: _patched(artefact, checked, config) for artefact in checked.folder.artefacts}
+    graph = {artefact: _needs(artefact, tree, checked.folder) for artefact, tree in trees.items()}
+    objects = [_object(artefact, trees[artefact], values, marks, graph[artefact]) for artefact in _ordered(graph)]
     triggers = {name.lower() for name, wish in config.triggers.items() if wish == "started"}
     return FactoryPlan(
         objects=tuple(objects),
@@ -104,10 +105,34 @@ def compile_factory(
     )
 
 
+def _needs(artefact: Artefact, tree: object, folder: FactoryFolder) -> set[Artefact]:
+    """What an artefact refers to as it is deployed: a patch may lead it elsewhere."""
+    found = {folder.find(kind.key, name) for kind, name in named_in(tree)}
+    if artefact.kind.key == "managed_private_endpoint":
+        found.add(folder.find("managed_virtual_network", artefact.name.partition("/")[0]))
+    return {other for other in found if other is not None and other is not artefact}
+
+
 def _ordered(graph: Mapping[Artefact, set[Artefact]]) -> list[Artefact]:
-    """Topological; among those that could come next, by kind and name."""
+    """Topological; among those that could come next, by kind and name.
+
+    Raises:
+        InputError: when patches lead artefacts to each other in a circle. One of the folder itself the check has told.
+    """
     sorter = graphlib.TopologicalSorter(graph)
-    sorter.prepare()
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        circle: list[Artefact] = list(reversed(error.args[1]))
+        told = Diagnostics()
+        way = " → ".join(artefact.name for artefact in circle)
+        told.add(
+            "DP509",
+            Position(circle[0].file),
+            f"with the stack's patches artefacts refer to each other in a circle: {way}",
+            "take one of the references out: none of them could be created first",
+        )
+        raise InputError(told) from None
     ready: list[Artefact] = []
     ordered: list[Artefact] = []
     while sorter.is_active():
@@ -119,14 +144,8 @@ def _ordered(graph: Mapping[Artefact, set[Artefact]]) -> list[Artefact]:
     return ordered
 
 
-def _object(
-    artefact: Artefact,
-    checked: CheckedFactory,
-    config: DataFactory,
-    values: Mapping[str, object],
-    release: Release | None,
-    needs: set[Artefact],
-) -> FactoryObject:
+def _patched(artefact: Artefact, checked: CheckedFactory, config: DataFactory) -> dict[str, Any]:
+    """An artefact's `properties` with what the stack changes in them, references of the stack as such."""
     tree: dict[str, Any] = artefact.node.value()
     removed: list[Path] = []
     for hit in checked.hits:
@@ -144,6 +163,16 @@ def _object(
         link = next((k for n, k in config.databricks.items() if n.lower() == artefact.name.lower()), None)
         if link is not None:
             _rewrite(properties, link)
+    return properties
+
+
+def _object(
+    artefact: Artefact,
+    properties: dict[str, Any],
+    values: Mapping[str, object],
+    release: Release | None,
+    needs: set[Artefact],
+) -> FactoryObject:
     if release is not None and artefact.kind.annotated:
         _annotate(properties, release)
     written = json.dumps(properties, sort_keys=True, separators=(",", ":"), default=_text)

@@ -16,7 +16,7 @@ from typing import Any
 from localcloud.rules.paths import snake
 from localcloud.rules.wire import Path
 
-_MORE = {"gcp": ("gcp_more",)}
+_MORE = {"gcp": ("gcp_more",), "azure-native": ("azure_native_generic",)}
 """Tables of types that the first reading left out, by provider."""
 _FILES = {"gcp": "gcp", "azure-native": "azure_native", "databricks": "databricks", "azuread": "azuread"}
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
+from dataplatform.config.azure.databricks import ProjectPath, ReleaseName
 from dataplatform.config.model import Model
 
 TARGETS: Final = (
@@ -83,13 +84,21 @@ class Patch(Model):
     """One value of an artefact that this environment has otherwise, found by name and never by number."""
 
     pipeline: str | None = None
+    """Name of the pipeline that is changed; a patch names one artefact, of one kind."""
     dataset: str | None = None
+    """Name of the dataset that is changed."""
     linked_service: str | None = None
+    """Name of the linked service that is changed."""
     trigger: str | None = None
+    """Name of the trigger that is changed."""
     data_flow: str | None = None
+    """Name of the data flow that is changed."""
     integration_runtime: str | None = None
+    """Name of the integration runtime that is changed."""
     credential: str | None = None
+    """Name of the credential that is changed."""
     managed_private_endpoint: str | None = None
+    """Name of the managed private endpoint that is changed, with its network's before it: `default/lake`."""
     activity: str | None = None
     """Of the pipeline, however deep it stands in others; without it the property is the pipeline's own."""
     property: Annotated[str, AfterValidator(_path)]
@@ -125,9 +134,24 @@ class DatabricksLink(Model):
     """How an AzureDatabricks linked service is rewritten: the factory's managed identity in place of a token."""
 
     workspace_resource_id: str = "$databricks:id"
+    """Resource id of the workspace; the stack's own where left out."""
     domain: str = "$databricks:url"
+    """Address of the workspace; the stack's own where left out."""
     existing_cluster_id: str | None = None
     """Runs on this cluster rather than on a new one for each run."""
+
+
+class FactoryKey(Model):
+    """A key of the company's own that the factory's definitions are encrypted with."""
+
+    vault: Annotated[str, Field(pattern=r"^https://[a-z0-9-]{3,24}\.vault\.azure\.net/?$")]
+    """Address of the vault that holds it, which has soft delete and purge protection."""
+    key: Annotated[str, Field(pattern=r"^[0-9a-zA-Z-]{1,127}$")]
+    """Name of the key."""
+    version: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """The newest where left out, also after a rotation."""
+    identity: str
+    """One of `identities`, which may use the key already: the factory's own does not exist before the factory."""
 
 
 class DataFactory(Model):
@@ -135,17 +159,31 @@ class DataFactory(Model):
 
     name: Annotated[str, AfterValidator(_factory_name)] | None = None
     """Where left out, made from the platform's prefix and the environment. It is unique in all of Azure."""
-    directory: str = "pipelines/data_factory"
+    directory: ProjectPath = "pipelines/data_factory"
     """The exported git folder: `pipeline/*.json`, `dataset/*.json` and so on."""
     public_network_access: bool = True
+    """Whether self-hosted runtimes and Studio reach it over its public address."""
     managed_virtual_network: bool = False
     """Whether its integration runtimes run in a virtual network that Azure manages."""
+    identities: list[str] = []
+    """Identities besides its own that its linked services may use: `$<name>` of `azure.identities`."""
+    lake: Literal["none", "read", "write"] = "write"
+    """What its own identity may do with the files of the stack's lake."""
+    encryption: FactoryKey | None = None
+    """Microsoft's key where left out. It can be set while the factory is empty only."""
+    alert_on_failed_runs: bool = True
+    """Whether one failed run or more tells the action group of `azure.monitoring`."""
+    release: ReleaseName = "dev"
+    """What is deployed, as artefacts are annotated with it."""
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = None
+    """The commit it was made of; the pipeline that deploys writes it."""
     annotate: bool = True
     """Whether every artefact is annotated with release and commit, and the factory has them as global parameters."""
     patches: list[Patch] = []
+    """What differs in this environment, by name."""
     databricks: dict[str, DatabricksLink] = {}
     """Linked services to Databricks, by name, that use the factory's managed identity."""
     triggers: dict[str, Literal["started", "stopped"]] = {}
     """Triggers by name; one that is not named is stopped."""
-    global_parameters: dict[Annotated[str, Field(min_length=1, max_length=260)], JsonValue] = {}
+    global_parameters: dict[Annotated[str, Field(pattern=r"^.{1,260}$")], JsonValue] = {}
     """By name; one that the folder has keeps its type, another is added."""

@@ -20,18 +20,6 @@ _SECRETS: Final = frozenset({"DP522", "DP523"})
 """Codes of secrets."""
 
 
-class Caution(Diagnostic):
-    """A diagnostic that does not keep anything from being deployed."""
-
-    def headline(self) -> str:
-        """`file:line:col: warning: …`."""
-        return super().headline().replace(": error: ", ": warning: ", 1)
-
-    def as_dict(self) -> dict[str, object]:
-        """The diagnostic as plain data, for `--json`."""
-        return {**super().as_dict(), "severity": "warning"}
-
-
 @dataclass
 class Found:
     """Mistakes and warnings, apart."""
@@ -53,11 +41,11 @@ class Found:
 
     def at(self, code: str, position: Position, message: str, remedy: str, *, path: str = "", source: str = "") -> None:
         """Record something at a place."""
-        kind = Caution if code in WARNINGS else Diagnostic
         into = self.warnings if code in WARNINGS else self.errors
         into.items.append(
-            kind(
+            Diagnostic(
                 code=code,
+                severity="warning" if code in WARNINGS else "error",
                 position=position,
                 message=escaped(message),
                 remedy=escaped(remedy),

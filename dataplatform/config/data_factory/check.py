@@ -10,8 +10,10 @@ from dataplatform.config.azure.data_factory import DataFactory
 from dataplatform.config.data_factory.caution import Found
 from dataplatform.config.data_factory.folder import FactoryFolder, read_factory
 from dataplatform.config.data_factory.lint import judge_factory
-from dataplatform.config.data_factory.patches import Hit, Place, find_patches, judge_names
+from dataplatform.config.data_factory.patches import Hit, Place, find_patches, judge_names, judge_values
+from dataplatform.config.data_factory.secrets import vault_secrets
 from dataplatform.config.document import Path
+from dataplatform.config.loader import shown_path
 from dataplatform.diagnostics import Diagnostics, Position
 
 REWRITTEN = (
@@ -37,6 +39,8 @@ class CheckedFactory:
     folder: FactoryFolder
     hits: tuple[Hit, ...]
     found: Found
+    secrets: frozenset[str] = frozenset()
+    """Secrets of the stack's own vault that its artefacts read."""
 
     @property
     def errors(self) -> Diagnostics:
@@ -49,6 +53,7 @@ def check_factory(
     config: DataFactory,
     *,
     references: Collection[str] = (),
+    secrets: Collection[str] | None = None,
     place: Place | None = None,
 ) -> CheckedFactory:
     """Read and judge a stack's Data Factory.
@@ -57,17 +62,53 @@ def check_factory(
         root: The project's root.
         config: The stack's `azure.data_factory`.
         references: What values may refer to: `$databricks:url` and so on.
+        secrets: Names that the stack's vault has; None where that is not to be judged.
         place: From a path below `azure.data_factory` to its place in the stack file.
     """
     where = place or (lambda _: (Position("the stack"), ""))
     found = Found()
-    folder = read_factory(root / config.directory, found)
+    folder = _read(root, config.directory, found)
     hits = find_patches(folder, config, references, where, found)
+    _rewritten_too(config, hits, where, found)
     found.patched = _patched(folder, config, hits)
     judge_names(folder, config, references, where, found)
+    judge_values(folder, hits, where, found)
     more = [*config.global_parameters, *(RELEASE_PARAMETERS if config.annotate else ())]
     judge_factory(folder, found, more_globals=more)
-    return CheckedFactory(folder=folder, hits=tuple(hits), found=found)
+    read = vault_secrets(folder, hits, secrets, where, found)
+    return CheckedFactory(folder=folder, hits=tuple(hits), found=found, secrets=read)
+
+
+def _read(root: FilePath, directory: str, found: Found) -> FactoryFolder:
+    target = root / directory
+    try:
+        inside = target.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        inside = False
+    if not inside:
+        found.at("DP501", Position(shown_path(target)), "the Data Factory folder leads out of the project",
+                 "put the folder itself below the project's root")  # fmt: skip
+        return FactoryFolder(artefacts=())
+    return read_factory(target, found)
+
+
+def _rewritten_too(config: DataFactory, hits: list[Hit], place: Place, found: Found) -> None:
+    """Tell of patches that the rewriting of their linked service would undo."""
+    links = {name.lower(): link for name, link in config.databricks.items()}
+    for hit in hits:
+        if hit.artefact.kind.key != "linked_service" or len(hit.path) < 3:
+            continue
+        link, key = links.get(hit.artefact.name.lower()), str(hit.path[2])
+        gone = key in REWRITTEN or (link is not None and link.existing_cluster_id is not None and _of_cluster(key))
+        if link is not None and hit.path[1] == "typeProperties" and gone:
+            position, source = place(("patches", hit.index, "property"))
+            found.at("DP541", position, f"databricks rewrites '{key}' of '{hit.artefact.name}' too",
+                     "take the patch out, or the linked service under databricks",
+                     path=f"data_factory.patches[{hit.index}].property", source=source)  # fmt: skip
+
+
+def _of_cluster(key: str) -> bool:
+    return key.startswith(NEW_CLUSTER) or key == "existingClusterId"
 
 
 def _patched(folder: FactoryFolder, config: DataFactory, hits: list[Hit]) -> dict[str, frozenset[Path]]:

@@ -135,6 +135,9 @@ def _files(folder: FilePath, found: Found) -> Iterator[tuple[FilePath, Kind | No
         here = FilePath(where)
         parts = here.relative_to(folder).parts
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (here / name).is_symlink():
+                found.at("DP502", Position(shown_path(here) + "/" + name), "a link", "put the folder itself here")
         kind, prefix = _kind_of(parts)
         product = OTHER_PRODUCTS.get(parts[0].lower()) if parts else None
         if product is not None:

@@ -18,6 +18,9 @@ MAX_PIPELINE_BYTES = 200 * 1024
 MAX_JSON_BYTES = 2000 * 1024
 """Data Factory's limits (2024-03): JSON of a pipeline, and of a dataset or linked service at most."""
 
+MAX_EXACT = 2**53
+"""Numbers travel to the provider as floating-point ones; whole ones beyond this lose digits."""
+
 _FACTORY_KEYS = frozenset({"name", "type", "properties", "apiVersion"})
 
 
@@ -46,6 +49,7 @@ def judge_factory(factory: FactoryFolder, found: Found, *, more_globals: Collect
         if artefact.kind.key == "trigger":
             _trigger(artefact, found)
         _size(artefact, found)
+        _sent(artefact, found)
         settings = artefact.properties.child("typeProperties")
         if settings is not None and settings.kind != "mapping":
             found.tell("DP505", artefact.node, ("properties", "typeProperties"),
@@ -88,6 +92,21 @@ def _trigger(trigger: Artefact, found: Found) -> None:
     if exported_as_started(trigger) and not pipelines_of(trigger):
         found.tell("DP528", trigger.node, ("properties", "runtimeState"),
                    "the trigger is started and has no pipeline", "give it one, or stop it")  # fmt: skip
+
+
+def _sent(artefact: Artefact, found: Found) -> None:
+    """What would reach Azure otherwise than it stands in the file."""
+    for path, _, node in artefact.node.walk():
+        value = node.scalar
+        if path[:1] != ("properties",) or node.kind != "scalar":
+            continue
+        if value is None and artefact.kind.key != "trigger":
+            message = "the value is null, and Azure's provider leaves such keys out"
+            remedy = "take the key out, if Data Factory's default is meant"
+            found.tell("DP547", artefact.node, path, message, remedy, key=isinstance(path[-1], str))
+        elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_EXACT:
+            found.tell("DP548", artefact.node, path, "the number has more digits than reach Azure",
+                       "write it as text")  # fmt: skip
 
 
 def _size(artefact: Artefact, found: Found) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dataplatform.config.azure.data_factory import DataFactory, Item, Patch, property_path, target_of
 from dataplatform.config.data_factory.activities import activities_of
 from dataplatform.config.data_factory.caution import Found
 from dataplatform.config.data_factory.folder import Artefact, FactoryFolder
-from dataplatform.config.data_factory.kinds import BY_KEY
+from dataplatform.config.data_factory.kinds import BUILT_IN, BY_KEY
 from dataplatform.config.data_factory.lint import exported_as_started, pipelines_of
+from dataplatform.config.data_factory.references import named_in
 from dataplatform.config.document import Node, Path
 from dataplatform.config.text import shown
 from dataplatform.diagnostics import Position, nearest
@@ -28,6 +29,8 @@ class Hit:
     path: Path
     """From the root of its file."""
     patch: Patch
+    index: int = 0
+    """Of the patch in the stack file."""
 
 
 def find_patches(
@@ -55,8 +58,27 @@ def find_patches(
                 break
         else:
             taken[(id(hit.artefact), hit.path)] = index
-            hits.append(hit)
+            hits.append(replace(hit, index=index))
     return hits
+
+
+def judge_values(factory: FactoryFolder, hits: Sequence[Hit], place: Place, found: Found) -> None:
+    """Tell of patches that lead an artefact to one that is not there."""
+    for hit in hits:
+        if hit.patch.remove:
+            continue
+        value: object = hit.patch.value
+        if hit.path[-1] == "referenceName":
+            kind = hit.artefact.node.at((*hit.path[:-1], "type"))
+            value = {"referenceName": value, "type": kind.scalar if kind is not None else None}
+        for known, name in named_in(value):
+            if name.startswith("$") or name in BUILT_IN.get(known.key, ()) or factory.find(known.key, name) is not None:
+                continue
+            position, source = place(("patches", hit.index, "value"))
+            message = f"there is no {known.name} {shown(name)} in the folder"
+            remedy = nearest(name[:100], factory.names(known.key))
+            at = f"data_factory.patches[{hit.index}].value"
+            found.at("DP507", position, message, remedy, path=at, source=source)
 
 
 def references_in(value: Any) -> Iterator[str]:

@@ -36,6 +36,20 @@ def references_of(artefact: Artefact) -> Iterator[Reference]:
             yield Reference(kind=known, name=name.scalar, path=path, node=node)
 
 
+def named_in(value: object) -> Iterator[tuple[Kind, str]]:
+    """Kind and name of everything that plain data refers to."""
+    if isinstance(value, dict):
+        name, kind = value.get("referenceName"), value.get("type")
+        known = BY_REFERENCE.get(kind) if isinstance(kind, str) else None
+        if known is not None and isinstance(name, str) and not name.startswith("@"):
+            yield known, name
+        for part in value.values():
+            yield from named_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from named_in(part)
+
+
 def objects(root: Node) -> Iterator[tuple[Path, Node]]:
     """Every object below a node, itself included."""
     stack: list[tuple[Path, Node]] = [((), root)]

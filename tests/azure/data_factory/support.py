@@ -22,6 +22,9 @@ REFERENCES = {
     "$key_vault:url": "https://vault.vault.azure.net/",
 }
 
+SECRETS = ("sqlPassword", "storageKey")
+"""Of the stack's vault."""
+
 
 def config_of(text: str) -> DataFactory:
     """The model of a `data_factory:` in YAML; there must be no mistake in it."""
@@ -51,7 +54,7 @@ def check_folder(folder: Path) -> tuple[CheckedFactory | None, Diagnostics, Diag
             position = node.position_of(("data_factory", *path))
             return position, node.line_text(position.line)
 
-        checked = check_factory(folder, config, references=REFERENCES, place=place)
+        checked = check_factory(folder, config, references=REFERENCES, secrets=SECRETS, place=place)
         found.errors.extend(checked.found.errors.items)
         found.warnings.extend(checked.found.warnings.items)
     return checked, found.errors, found.warnings

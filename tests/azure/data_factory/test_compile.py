@@ -214,3 +214,28 @@ def test_compiling_twice_gives_the_same() -> None:
     release = Release(id="1", commit="c")
     one, two = (compiled(RICH, STRIP, release) for _ in range(2))
     assert [(f.key, f.sha256, f.body) for f in one.objects] == [(f.key, f.sha256, f.body) for f in two.objects]
+
+
+def linked(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "properties": {"type": "RestService", "typeProperties": {"url": "https://x", **more}}}
+
+
+def test_the_order_is_that_of_what_is_deployed(tmp_path: Path) -> None:
+    """A patch may lead an artefact to another one, and away from one."""
+    folder = tmp_path / "adf"
+    store = {"referenceName": "Ls_A", "type": "LinkedServiceReference"}
+    for content in (linked("Ls_A"), linked("Ls_B"), linked("Ls_C", store=store)):
+        (folder / "linkedService").mkdir(parents=True, exist_ok=True)
+        (folder / "linkedService" / f"{content['name']}.json").write_text(json.dumps(content), "utf-8")
+    text = "data_factory:\n  directory: adf\n  annotate: false\n  patches:\n"
+    away = "    - {linked_service: Ls_C, property: typeProperties.store.referenceName, value: Ls_B}\n"
+    config = config_of(text + away)
+    edges = {o.key: o.depends_on for o in compile_factory(check_factory(tmp_path, config), config).objects}
+    assert edges["linked_service:Ls_C"] == ("linked_service:Ls_B",)
+    back = (
+        "    - {linked_service: Ls_A, property: typeProperties.store, add: true,"
+        " value: {referenceName: Ls_C, type: LinkedServiceReference}}\n"
+    )
+    config = config_of(text + back)
+    with pytest.raises(InputError, match=r"in a circle: .*\[DP509\]"):
+        compile_factory(check_factory(tmp_path, config), config)

@@ -34,7 +34,7 @@ def test_the_seeds_factory_has_warnings_alone() -> None:
 def test_a_rich_factory_has_nothing_wrong_but_its_encrypted_credential() -> None:
     found = lint_factory(CORPUS.parent / "rich")
     assert {d.code for d in found.errors.items} == {"DP513", "DP522"}, "releaseId is the stack's"
-    assert {d.code for d in found.warnings.items} == {"DP532"}
+    assert {d.code for d in found.warnings.items} == {"DP532", "DP547"}
 
 
 def test_the_seeds_cluster_files() -> None:
