@@ -8,6 +8,8 @@
 | identity | `<prefix>-<environment>-<identity>` |
 | Databricks workspace, access connector | `<prefix>-<environment>-databricks` |
 | catalog | `<prefix>_<environment>` |
+| Data Factory | `<prefix>-<environment>-adf`: global |
+| virtual network | `<prefix>-<environment>-net`; endpoints, gateway and security group have `-…` behind it |
 | Log Analytics workspace, action group | `<prefix>-<environment>-logs`, `-alerts` |
 """
 
@@ -28,6 +30,8 @@ WORKSPACE = "azure-native:databricks:Workspace"
 CONNECTOR = "azure-native:databricks:AccessConnector"
 LOGS = "azure-native:operationalinsights:Workspace"
 ALERTS = "azure-native:monitor:ActionGroup"
+NETWORK = "azure-native:network:VirtualNetwork"
+FACTORY = "azure-native:datafactory:Factory"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,8 @@ class AzureNames:
     databricks: str | None
     connector: str
     catalog: str
+    factory: str | None = None
+    network: str = ""
 
 
 def azure_names(loaded: LoadedStack) -> AzureNames:
@@ -64,6 +70,10 @@ def azure_names(loaded: LoadedStack) -> AzureNames:
         databricks=names.make(WORKSPACE, f"{stem}-databricks", "databricks") if azure.databricks else None,
         connector=names.make(CONNECTOR, f"{stem}-databricks", "databricks") if azure.databricks else "",
         catalog=_catalog(azure, environment),
+        factory=names.make(FACTORY, azure.data_factory.name or f"{stem}-adf", "data_factory")
+        if azure.data_factory
+        else None,
+        network=names.make(NETWORK, f"{stem}-net", "network") if azure.network else "",
         alerts=names.make(ALERTS, f"{stem}-alerts", "monitoring") if azure.monitoring else "",
     )
     names.finish()

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dataplatform.config.azure.databricks import Databricks
+from dataplatform.config.azure.databricks import Databricks, DatabricksCluster
 from dataplatform.config.check import LoadedStack
 from dataplatform.config.data_factory.caution import Found
 from dataplatform.config.data_factory.clusters import judge_cluster
 from dataplatform.config.loader import load_document
+from dataplatform.config.text import shown
 from dataplatform.diagnostics import Diagnostics, InputError, nearest
 from infra.stack_file import StackFile
 
@@ -60,6 +61,8 @@ class DatabricksFiles:
     """Name → JSON text of the definition."""
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name → the cluster's settings."""
+    job_clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The same of clusters that are made for a run of a job."""
     notebooks: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     """Path below the folder, without its ending → language and bytes."""
     libraries: Mapping[str, bytes] = field(default_factory=dict)
@@ -75,10 +78,14 @@ def read_files(root: Path, loaded: LoadedStack) -> DatabricksFiles:
     reader = _Reader(root, StackFile(loaded.file))
     files = DatabricksFiles(
         policies={name: reader.policy(name, path) for name, path in sorted(config.policies.items())},
-        clusters={name: reader.cluster(name, config) for name in sorted(config.clusters)},
+        clusters={name: reader.cluster("clusters", name, found) for name, found in sorted(config.clusters.items())},
+        job_clusters={
+            name: reader.cluster("job_clusters", name, found) for name, found in sorted(config.job_clusters.items())
+        },
         notebooks=reader.notebooks(config.notebooks),
         libraries=reader.libraries(config.libraries),
     )
+    reader.jobs(config, files)
     if reader.problems:
         raise InputError(reader.problems)
     return files
@@ -113,9 +120,8 @@ class _Reader:
             self.problems.extend(node.document.diagnostics.items)
         return json.dumps(node.value(), sort_keys=True)
 
-    def cluster(self, name: str, config: Databricks) -> Mapping[str, Any]:
-        cluster = config.clusters[name]
-        file = self._file(cluster.file, ("clusters", name, "file"))
+    def cluster(self, part: str, name: str, cluster: DatabricksCluster) -> Mapping[str, Any]:
+        file = self._file(cluster.file, (part, name, "file"))
         if file is None:
             return {}
         text = file.read_text("utf-8", errors="replace")
@@ -123,15 +129,13 @@ class _Reader:
         for token in sorted(wanted - cluster.values.keys()):
             self._tell(
                 "DP252",
-                ("clusters", name),
+                (part, name),
                 f"{cluster.file} has __REPLACE_{token}__, and the stack does not say what stands for it",
                 f"add {token} to values",
             )
         for token in sorted(cluster.values.keys() - wanted):
             remedy = nearest(token, sorted(wanted)) if wanted else "take it out"
-            self._tell(
-                "DP252", ("clusters", name, "values", token), f"{cluster.file} has no __REPLACE_{token}__", remedy
-            )
+            self._tell("DP252", (part, name, "values", token), f"{cluster.file} has no __REPLACE_{token}__", remedy)
         filled = _TOKEN.sub(lambda match: json.dumps(cluster.values.get(match[1], ""))[1:-1], text)
         node, found = load_document(file, filled)
         self.problems.extend(found.items)
@@ -150,6 +154,22 @@ class _Reader:
             judged.tell("DP531", node, path, f"'{key}' is not a setting that is handed on", hint, key=True)
         self.problems.extend(item for item in judged.errors.items if item not in self.problems.items)
         return {key: held for key, held in settings.items() if key in CLUSTER_KEYS}
+
+    def jobs(self, config: Databricks, files: DatabricksFiles) -> None:
+        """Every notebook and library that a task names is there."""
+        for name, job in config.jobs.items():
+            for key, task in job.tasks.items():
+                at = ("jobs", name, "tasks", key)
+                if task.notebook is not None:
+                    self._held((*at, "notebook"), "notebook", task.notebook, files.notebooks)
+                for index, library in enumerate(task.libraries):
+                    self._held((*at, "libraries", index), "library", library, files.libraries)
+
+    def _held(self, at: tuple[str | int, ...], what: str, name: str, held: Mapping[str, object]) -> None:
+        if name not in held:
+            folder = "notebooks" if what == "notebook" else "libraries"
+            hint = nearest(name, held) if held else f"the stack has no {folder}"
+            self._tell("DP252", at, f"there is no {what} {shown(name)} in {folder}", hint)
 
     def notebooks(self, folder: str | None) -> dict[str, tuple[str, bytes]]:
         found: dict[str, tuple[str, bytes]] = {}

@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from providers import companion
 from providers.azure_login import Login, cloud
 from providers.base import ProviderError
 
 ENDPOINT = "DP_ARM_ENDPOINT"
-"""Name of the variable that puts another address in Resource Manager's place."""
+"""Name of the variable that puts another address in Resource Manager's place, or `run:` and the command of a server."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TIMEOUT = 60.0
 _ATTEMPTS = 5
@@ -54,7 +55,7 @@ class Arm:
         self._env = env
         self._sleep = sleep
         self._login: Login | None = None
-        named = env.get(ENDPOINT, "").rstrip("/")
+        named = companion.address(env.get(ENDPOINT, "")).rstrip("/")
         self.base = named or cloud(env)[1]
         split = urllib.parse.urlsplit(self.base)
         self._local = split.hostname in _LOOPBACK

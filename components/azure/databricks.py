@@ -19,6 +19,16 @@ from dataplatform.config.azure.databricks import Databricks as DatabricksConfig
 
 
 @dataclass(frozen=True, kw_only=True)
+class Injected:
+    """The network that clusters are in."""
+
+    network_id: pulumi.Input[str]
+    public_subnet: pulumi.Input[str]
+    """Names of the subnets; known once they exist, so that the workspace waits for them."""
+    private_subnet: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabricksArgs:
     """The workspace and the lake it works on."""
 
@@ -35,6 +45,7 @@ class DatabricksArgs:
     lake_name: str
     workspace_id: pulumi.Input[str] | None
     """Log Analytics workspace."""
+    injected: Injected | None
     tags: Tags
     protect: bool
 
@@ -64,9 +75,10 @@ class Databricks(pulumi.ComponentResource):
             managed_resource_group_id=(
                 f"/subscriptions/{args.subscription}/resourceGroups/{args.group_name}-databricks"
             ),
-            parameters=databricks.WorkspaceCustomParametersArgs(
-                enable_no_public_ip=databricks.WorkspaceNoPublicIPBooleanParameterArgs(value=args.config.no_public_ip)
-            ),
+            parameters=_parameters(args),
+            # Without a public address no rule for Databricks' own can be there: Azure refuses AllRules then.
+            public_network_access=None if args.config.public_network else "Disabled",
+            required_nsg_rules=None if args.config.public_network else "NoAzureDatabricksRules",
             tags=args.tags.as_dict(),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
@@ -105,3 +117,14 @@ class Databricks(pulumi.ComponentResource):
         self.number = self.workspace.workspace_id
         self.connector_id = connector.id
         self.register_outputs({"host": self.host})
+
+
+def _parameters(args: DatabricksArgs) -> databricks.WorkspaceCustomParametersArgs:
+    text = databricks.WorkspaceCustomStringParameterArgs
+    injected = args.injected
+    return databricks.WorkspaceCustomParametersArgs(
+        enable_no_public_ip=databricks.WorkspaceNoPublicIPBooleanParameterArgs(value=args.config.no_public_ip),
+        custom_virtual_network_id=text(value=injected.network_id) if injected is not None else None,
+        custom_public_subnet_name=text(value=injected.public_subnet) if injected is not None else None,
+        custom_private_subnet_name=text(value=injected.private_subnet) if injected is not None else None,
+    )

@@ -37,6 +37,10 @@ class DatabricksAssets(pulumi.ComponentResource):
     warehouses: Mapping[str, pulumi.Output[str]]
     notebooks: Mapping[str, pulumi.Output[str]]
     """Path of each notebook in the workspace, by its path in the folder."""
+    libraries: Mapping[str, pulumi.Output[str]]
+    """The same of wheels and JARs, with `/Workspace`."""
+    policies: Mapping[str, pulumi.Output[str]]
+    """Id of each cluster policy, by name."""
 
     def __init__(self, name: str, args: DatabricksAssetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dp:azure:DatabricksAssets", name, {}, opts)
@@ -95,14 +99,18 @@ class DatabricksAssets(pulumi.ComponentResource):
             )
             for key, (language, text) in sorted(args.notebooks.items())
         }
-        for key, data in sorted(args.libraries.items()):
-            databricks.WorkspaceFile(
+        libraries = {
+            key: databricks.WorkspaceFile(
                 f"{name}-library-{key}",
                 path=f"{root}/libs/{key}",
                 content_base64=base64.b64encode(data).decode(),
                 opts=child,
             )
+            for key, data in sorted(args.libraries.items())
+        }
         self.clusters = {key: cluster.id for key, cluster in made.items()}
         self.warehouses = {key: warehouse.id for key, warehouse in warehouses.items()}
         self.notebooks = {key: notebook.path for key, notebook in notebooks.items()}
+        self.libraries = {key: pulumi.Output.concat("/Workspace", file.path) for key, file in libraries.items()}
+        self.policies = {key: policy.id for key, policy in policies.items()}
         self.register_outputs({"clusters": dict(self.clusters), "notebooks": dict(self.notebooks)})

@@ -14,6 +14,7 @@ from pulumi_azure_native import keyvault
 
 from components.azure.identities import Principal
 from components.azure.monitoring import send_logs
+from components.azure.purged_vault import PurgedVault
 from components.azure.roles import assign
 from components.azure.tags import Tags
 from dataplatform.config.azure.key_vault import KeyVault as KeyVaultConfig
@@ -47,10 +48,25 @@ class KeyVault(pulumi.ComponentResource):
     vault_uri: pulumi.Output[str]
     secret_ids: Mapping[str, pulumi.Output[str]]
     """URI without version of each secret, by name: what another service is given to read it."""
+    secret_scopes: Mapping[str, pulumi.Output[str]]
+    """Resource id of each secret, by name: what a role on it is for."""
 
     def __init__(self, name: str, args: KeyVaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dp:azure:KeyVault", name, {}, opts)
         config = args.config
+        # What a thing depends on is destroyed after it: the vault is deleted first, and then purged.
+        purged = (
+            PurgedVault(
+                f"{name}-purged",
+                subscription=args.subscription,
+                resource_group=args.resource_group,
+                location=args.location,
+                vault_name=args.vault_name,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            if config.purge_on_destroy
+            else None
+        )
         vault = keyvault.Vault(
             f"{name}-vault",
             resource_group_name=args.resource_group,
@@ -73,7 +89,9 @@ class KeyVault(pulumi.ComponentResource):
                 ),
             ),
             tags=args.tags.as_dict(),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=[purged] if purged is not None else None
+            ),
         )
         secrets = {
             key: keyvault.Secret(
@@ -113,4 +131,5 @@ class KeyVault(pulumi.ComponentResource):
             key: pulumi.Output.concat("https://", vault.name, ".vault.azure.net/secrets/", secret.name)
             for key, secret in secrets.items()
         }
+        self.secret_scopes = {key: secret.id for key, secret in secrets.items()}
         self.register_outputs({"vault_uri": self.vault_uri, "secret_ids": dict(self.secret_ids)})

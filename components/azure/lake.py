@@ -43,6 +43,8 @@ class Lake(pulumi.ComponentResource):
     account_id: pulumi.Output[str]
     dfs_endpoint: pulumi.Output[str]
     """`https://<account>.dfs.core.windows.net/`."""
+    filesystem_ids: Mapping[str, pulumi.Output[str]]
+    """Resource id of each filesystem: what a role on it is for."""
     filesystems: Mapping[str, pulumi.Output[str]]
     """`abfss://<filesystem>@<account>.dfs.core.windows.net` by name; known once the filesystem exists."""
 
@@ -119,6 +121,7 @@ class Lake(pulumi.ComponentResource):
             key: pulumi.Output.concat("abfss://", container.name, "@", account.name, ".dfs.core.windows.net")
             for key, container in containers.items()
         }
+        self.filesystem_ids = {key: container.id for key, container in containers.items()}
         self.register_outputs({"account_name": self.account_name, "filesystems": dict(self.filesystems)})
 
     def _lifecycle(self, name: str, args: LakeArgs, account: storage.StorageAccount) -> None:

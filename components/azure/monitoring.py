@@ -72,6 +72,7 @@ def send_logs(
     workspace_id: pulumi.Input[str],
     metrics: bool = True,
     logs: bool = True,
+    own_tables: bool = False,
 ) -> monitor.DiagnosticSetting:
     """Send a resource's logs and metrics to the workspace.
 
@@ -82,6 +83,7 @@ def send_logs(
         workspace_id: Of the Log Analytics workspace.
         metrics: Whether it has metrics.
         logs: Whether it has logs: a storage account has none, its blob service has.
+        own_tables: Into tables of the service's own, with columns that have types, instead of the one that all share.
     """
     return monitor.DiagnosticSetting(
         name,
@@ -89,6 +91,7 @@ def send_logs(
         resource_uri=resource_id,
         workspace_id=workspace_id,
         logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)] if logs else None,
+        log_analytics_destination_type="Dedicated" if own_tables else None,
         metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)] if metrics else None,
         opts=pulumi.ResourceOptions(parent=parent),
     )

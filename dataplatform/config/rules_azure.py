@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from dataplatform.config.azure.locations import LOCATIONS
 from dataplatform.config.document import Path
+from dataplatform.config.rules_azure_network import azure_network_rules
+from dataplatform.config.rules_databricks import job_rules
 from dataplatform.config.text import shown
 from dataplatform.diagnostics import nearest
 
@@ -43,6 +45,8 @@ def azure_rules(azure: Azure, findings: Findings) -> None:
             )
     _vault(azure, findings)
     _databricks(azure, findings)
+    _data_factory(azure, findings)
+    azure_network_rules(azure, findings)
 
 
 def _databricks(azure: Azure, findings: Findings) -> None:
@@ -74,6 +78,7 @@ def _databricks(azure: Azure, findings: Findings) -> None:
             findings.tell(
                 "DP218", (*at, "clusters", name, "policy"), f"there is no policy {shown(cluster.policy)}", hint
             )
+    job_rules(config, findings)
     catalog = config.unity_catalog
     if catalog is None:
         return
@@ -89,10 +94,65 @@ def _databricks(azure: Azure, findings: Findings) -> None:
             )
 
 
+def _data_factory(azure: Azure, findings: Findings) -> None:
+    config = azure.data_factory
+    if config is None:
+        return
+    at: Path = ("azure", "data_factory")
+    known = [f"${name}" for name in azure.identities]
+    for index, identity in enumerate(config.identities):
+        if identity not in known:
+            hint = nearest(identity[:80], known) if known else "declare it under azure.identities"
+            message = f"{shown(identity)} names no identity of this stack"
+            findings.tell("DP218", (*at, "identities", index), message, hint, needs=(("azure", "identities"),))
+        elif identity in config.identities[:index]:
+            findings.tell(
+                "DP250", (*at, "identities", index), f"{shown(identity)} stands here twice", "take one of them out"
+            )
+    key = config.encryption
+    if key is not None and key.identity not in config.identities:
+        hint = nearest(key.identity[:80], config.identities) if config.identities else "write it under identities too"
+        message = f"{shown(key.identity)} is none of the factory's identities"
+        findings.tell("DP218", (*at, "encryption", "identity"), message, hint, needs=((*at, "identities"),))
+    for part in ("triggers", "databricks"):
+        folded: dict[str, str] = {}
+        for name in getattr(config, part):
+            if (other := folded.setdefault(name.lower(), name)) != name:
+                message = f"{shown(name)} and {shown(other)} are one: Data Factory's names know no case"
+                findings.tell("DP250", (*at, part, name), message, "take one of them out", key=True)
+    for name in config.global_parameters:
+        if config.annotate and name.lower() in ("releaseid", "gitcommit"):
+            message = f"{shown(name)} is made of release and commit"
+            findings.tell("DP250", (*at, "global_parameters", name), message, "take it out", key=True)
+    if config.alert_on_failed_runs and "alert_on_failed_runs" in config.model_fields_set and azure.monitoring is None:
+        findings.tell(
+            "DP218",
+            (*at, "alert_on_failed_runs"),
+            "the stack has nobody whom an alert could tell",
+            "add azure.monitoring, or take it out",
+            needs=(("azure", "monitoring"),),
+        )
+    if config.lake != "none" and azure.lake is None and "lake" in config.model_fields_set:
+        findings.tell(
+            "DP218",
+            (*at, "lake"),
+            "the stack has no lake that the factory could use",
+            "add azure.lake, or write none",
+            needs=(("azure", "lake"),),
+        )
+
+
 def _vault(azure: Azure, findings: Findings) -> None:
     vault = azure.key_vault
     if vault is None:
         return
+    if vault.purge_on_destroy and vault.purge_protection:
+        findings.tell(
+            "DP250",
+            ("azure", "key_vault", "purge_on_destroy"),
+            "a vault with purge protection cannot be purged",
+            "take one of them out",
+        )
     if vault.recover and vault.generation > 1:
         findings.tell(
             "DP250",
@@ -134,6 +194,8 @@ def _named(azure: Azure) -> Iterable[tuple[Path, list[str]]]:
         yield ("azure", "lake", "filesystems", name, "writers"), filesystem.writers
     for name, secret in azure.key_vault.secrets.items() if azure.key_vault else ():
         yield ("azure", "key_vault", "secrets", name, "readers"), secret.readers
+    if azure.base is not None:
+        yield ("azure", "base", "readers"), azure.base.readers
 
 
 def _sources(azure: Azure, findings: Findings) -> None:

@@ -33,8 +33,15 @@ class Made:
     by_hand: tuple[str, ...] = ()
 
 
-def pipeline(root: Path, name: str, *, folder: str, engine: str) -> Made:
+def pipeline(root: Path, name: str, *, folder: str, engine: str, kind: str = "steps") -> Made:
     """A definition to begin with, in the pipelines' folder, and the editor's schemas.
+
+    Args:
+        root: The project.
+        name: The pipeline's.
+        folder: Of the definitions.
+        engine: `cloud_workflows` or `composer`, for steps.
+        kind: `steps` for levels, threads and steps, or `datafusion`.
 
     Raises:
         UsageError: the name cannot be a pipeline's.
@@ -50,7 +57,8 @@ def pipeline(root: Path, name: str, *, folder: str, engine: str) -> Made:
         raise RefusedError(f"there is {folder}/{name}{there[0]} already; choose another name")
     made = editor(root, folder=folder)
     up = os.path.relpath(root / SCHEMAS, file.parent)
-    text = _PIPELINE.format(schema=f"{Path(up).as_posix()}/definition.schema.json", engine=engine, name=name)
+    skeleton = _FUSION if kind == "datafusion" else _PIPELINE
+    text = skeleton.format(schema=f"{Path(up).as_posix()}/definition.schema.json", engine=engine, name=name)
     _write(file, text)
     definition, problems = load_definition(file, root=root)
     if definition is None or problems:  # the skeleton must be right, whatever the name is
@@ -157,6 +165,27 @@ definition:
             FUNCTION_ID_NAME: dataform-tag-executor
             WAIT_TIME_SECONDS: 30
             TIMEOUT_SECONDS: 3600
+"""
+
+_FUSION = """\
+# yaml-language-server: $schema={schema}
+# {name}: a run of a Data Fusion pipeline for each active row of a BigQuery table.
+# dp check: what is wrong; dp graph {name}: a picture; docs/orchestrating_data_fusion.md: all that can stand here.
+kind: datafusion
+parameters:
+  cdf_instance: $datafusion:core
+  cdf_location: $stack:region
+  cdf_pipeline_name: {name}
+  bq_dataset_id: cdf_output
+  bq_location: EU
+  bq_config_table: configuration
+  bq_config_max_results: 100
+rows:
+  active_column: is_active
+  argument_columns: [business_unit, data_source]
+runs:
+  concurrency: 5
+  retries: 3
 """
 
 _STACK = """\

@@ -7,16 +7,19 @@ from pulumi_azure_native import Provider
 
 from components.azure.resource_group import ResourceGroup, ResourceGroupArgs
 from components.azure.tags import Tags
+from infra.azure.base import base
 from infra.azure.composition import AzureArgs, Composition
+from infra.azure.data_factory import data_factory
 from infra.azure.databricks import databricks
 from infra.azure.identities import identities
 from infra.azure.key_vault import key_vault
 from infra.azure.lake import lake
 from infra.azure.monitoring import monitoring
+from infra.azure.network import factory_endpoints, network
 
 __all__ = ["AzureArgs", "compose"]
 
-PARTS = (monitoring, identities, lake, key_vault, databricks)
+PARTS = (monitoring, identities, base, network, lake, key_vault, databricks, data_factory, factory_endpoints)
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 
 
@@ -37,6 +40,7 @@ def compose(args: AzureArgs) -> dict[str, pulumi.Input[object]]:
         provider=provider,
         tags=tags,
         group=group.name,
+        group_component=group,
         outputs={"resource_group": group.name, "location": azure.location},
     )
     for part in PARTS:

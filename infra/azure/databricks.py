@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pulumi
 
-from components.azure.databricks import Databricks, DatabricksArgs
+from components.azure.databricks import Databricks, DatabricksArgs, Injected
 from components.azure.roles import assign
 from infra.azure.composition import Composition
+from infra.azure.network import connect
 
 
 def databricks(c: Composition) -> None:
@@ -28,16 +29,20 @@ def databricks(c: Composition) -> None:
             lake_id=c.lake.account_id if c.lake is not None else None,
             lake_name=c.names.lake or "",
             workspace_id=c.workspace_id,
+            injected=_injected(c),
             tags=c.tags,
             protect=c.protect,
         ),
         c.opts,
     )
+    c.databricks = made
+    reached = connect(c, "databricks", made.workspace.id)
     c.outputs["databricks_host"] = made.host
     # Its SDK takes two seconds to import, so only a stack that has a workspace waits for it.
     from pulumi_databricks import Provider
 
     from components.azure.databricks_assets import DatabricksAssets, DatabricksAssetsArgs
+    from components.azure.databricks_jobs import DatabricksJobs, DatabricksJobsArgs
     from components.azure.unity_catalog import UnityCatalog, UnityCatalogArgs
 
     provider = Provider(
@@ -45,7 +50,8 @@ def databricks(c: Composition) -> None:
         host=made.host,
         azure_workspace_resource_id=made.workspace.id,
         azure_tenant_id=c.azure.tenant,
-        opts=pulumi.ResourceOptions(depends_on=[made.workspace]),
+        # A private workspace answers nobody before its endpoints do.
+        opts=pulumi.ResourceOptions(depends_on=[made.workspace, *reached]),
     )
     opts = pulumi.ResourceOptions(providers={"databricks": provider, "azure-native": c.provider})
     if config.unity_catalog is not None:
@@ -59,7 +65,7 @@ def databricks(c: Composition) -> None:
                 workspace_number=made.number,
                 filesystems=c.lake.filesystems,
                 protect=c.protect,
-                depends_on=made.reaches_lake,
+                depends_on=[*made.reaches_lake, *c.lake_endpoints],
             ),
             opts,
         )
@@ -80,7 +86,35 @@ def databricks(c: Composition) -> None:
         ),
         opts,
     )
+    c.assets = assets
     c.outputs |= {"clusters": dict(assets.clusters), "warehouses": dict(assets.warehouses)}
+    if config.jobs:
+        jobs = DatabricksJobs(
+            "databricks-jobs",
+            DatabricksJobsArgs(
+                config=config,
+                clusters=assets.clusters,
+                policies=assets.policies,
+                job_clusters=files.job_clusters,
+                notebooks=assets.notebooks,
+                libraries=assets.libraries,
+                tags=c.tags.as_dict(),
+            ),
+            opts,
+        )
+        c.outputs["databricks_jobs"] = dict(jobs.jobs)
+
+
+def _injected(c: Composition) -> Injected | None:
+    """Where the clusters are."""
+    config = c.azure.databricks
+    if config is None or config.network is None or c.network is None:
+        return None
+    return Injected(
+        network_id=c.network.network_id,
+        public_subnet=c.network.subnet_names[config.network.public_subnet],
+        private_subnet=c.network.subnet_names[config.network.private_subnet],
+    )
 
 
 def _reads_vault(c: Composition, parent: pulumi.Resource) -> list[pulumi.Resource]:

@@ -7,6 +7,7 @@ import pulumi
 from components.azure.key_vault import KeyVault, KeyVaultArgs
 from dataplatform.config.azure.key_vault import VaultSecret
 from infra.azure.composition import Composition
+from infra.azure.network import connect
 
 
 def key_vault(c: Composition) -> None:
@@ -33,7 +34,8 @@ def key_vault(c: Composition) -> None:
         c.opts,
     )
     c.vault = made
-    c.outputs |= {"vault_uri": made.vault_uri, "vault_secrets": dict(made.secret_ids)}
+    connect(c, "key_vault", made.vault_id)
+    c.outputs |= {"vault_id": made.vault_id, "vault_uri": made.vault_uri, "vault_secrets": dict(made.secret_ids)}
 
 
 def _value(c: Composition, name: str, secret: VaultSecret) -> pulumi.Input[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components.azure.lake import Lake, LakeArgs
 from infra.azure.composition import Composition
+from infra.azure.network import connect
 
 
 def lake(c: Composition) -> None:
@@ -30,4 +31,6 @@ def lake(c: Composition) -> None:
         c.opts,
     )
     c.lake = made
+    c.lake_endpoints = connect(c, "lake", made.account_id)
     c.outputs |= {"lake_account": made.account_name, "filesystems": dict(made.filesystems)}
+    c.outputs["filesystem_ids"] = dict(made.filesystem_ids)

@@ -15,7 +15,7 @@ from localcloud.errors import ApiError
 from localcloud.rules import check_name, check_tags, name_rule
 from localcloud.rules.tables import ResourceTable, table
 from localcloud.rules.wire import UNKNOWN, is_unknown
-from localcloud.services import synthesis
+from localcloud.services import deleted_vaults, synthesis
 from localcloud.services.base import Call, State, state_of
 from localcloud.store import Row
 
@@ -153,7 +153,7 @@ class ArmResource:
         self._require_parent(call, resource_id)
         if held is not None:
             raise self._taken(values)
-        if store.buried(call.tx, key) is not None:
+        if store.buried(call.tx, key) is not None and not deleted_vaults.may_recover(call.tx, key, resource_id, values):
             raise ApiError(
                 409,
                 "ConflictError",
@@ -291,8 +291,8 @@ class ArmResource:
         if row is None:
             return
         for child in [*store.below(call.tx, row.id), row]:
-            if child.token == "azure-native:keyvault:Vault":  # noqa: S105 - a resource type
-                store.tombstone(call.tx, child.key, child.token, "soft-deleted")
+            if child.token == deleted_vaults.VAULT:
+                deleted_vaults.bury(call.tx, child)
             store.remove(call.tx, child)
 
 

@@ -72,6 +72,25 @@ DATABRICKS = (
         notebooks: databricks/notebooks
         libraries: databricks/libs
         release: "2026.11.1"
+        job_clusters:
+          runs: {file: databricks/clusters/etl.json, policy: etl, values: {CLUSTER_NAME: x, DATABASE: lake}}
+        jobs:
+          transform:
+            schedule: {cron: "30 2 * * 5-7", timezone: Europe/Berlin, paused: true}
+            parameters: {day: ""}
+            alert_emails: [data@acme.example]
+            tasks:
+              standardize:
+                notebook: etl/02_standardize
+                parameters: {mode: full}
+                cluster: etl
+              transform:
+                wheel: {package: acme_transform, entry_point: run, parameters: {level: "2"}}
+                libraries: [acme_transform-1.4.0-py3-none-any.whl]
+                job_cluster: runs
+                needs: [standardize]
+                retries: 1
+              report: {notebook: setup, needs: [transform]}
         unity_catalog:
           filesystem: datalake
           locations: {landing: {filesystem: datalake, path: data/lnd}}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from components.azure.quartz import quartz_of
 from dataplatform.diagnostics import Diagnostics
 from dataplatform.local.plan_recorder import UNKNOWN_MARKER, RecordedResource, record
 from infra.decide import check_stacks
@@ -109,6 +111,53 @@ def test_a_release_has_a_folder_of_its_own(resources: list[RecordedResource]) ->
     assert base64.b64decode(str(wheel["contentBase64"])) == b"PK not really a wheel"
 
 
+def test_a_job_runs_the_release_in_its_order(resources: list[RecordedResource]) -> None:
+    job = one(resources, kind("Job")).inputs
+    assert job["schedule"] == {
+        "quartzCronExpression": "0 30 2 ? * SUN,FRI,SAT",
+        "timezoneId": "Europe/Berlin",
+        "pauseStatus": "PAUSED",
+    }
+    assert job["maxConcurrentRuns"] == 1
+    assert job["parameters"] == [{"name": "day", "default": ""}]
+    assert job["emailNotifications"] == {"onFailures": ["data@acme.example"]}
+    tags: Any = job["tags"]
+    assert tags["release"] == "2026.11.1"
+    assert tags["managed-by"] == "pulumi"
+    (cluster,) = cast("list[Any]", job["jobClusters"])
+    assert cluster["jobClusterKey"] == "runs"
+    assert cluster["newCluster"]["sparkVersion"] == "15.4.x-scala2.12"
+    assert not {"clusterName", "autoterminationMinutes"} & cluster["newCluster"].keys()
+    report, standardize, transform = cast("list[Any]", job["tasks"])
+    assert report["dependsOns"] == [{"taskKey": "transform"}]
+    assert "existingClusterId" not in report
+    assert standardize["notebookTask"]["baseParameters"] == {"mode": "full"}
+    assert transform["pythonWheelTask"] == {
+        "packageName": "acme_transform",
+        "entryPoint": "run",
+        "namedParameters": {"level": "2"},
+    }
+    assert transform["jobClusterKey"] == "runs"
+    assert (transform["maxRetries"], transform["minRetryIntervalMillis"]) == (1, 60000)
+    assert len(transform["libraries"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("cron", "wanted"),
+    [
+        ("0 6 * * *", "0 0 6 * * ?"),
+        ("*/5 0-3 1,15 JAN-MAR *", "0 */5 0-3 1,15 JAN-MAR ?"),
+        ("0 0 * * 0", "0 0 0 ? * SUN"),
+        ("0 0 * * 7", "0 0 0 ? * SUN"),
+        ("0 0 * * MON-FRI", "0 0 0 ? * MON,TUE,WED,THU,FRI"),
+        ("0 0 * * 1-5/2,SAT", "0 0 0 ? * MON,WED,FRI,SAT"),
+        ("0 0 * * */3", "0 0 0 ? * SUN,WED,SAT"),
+    ],
+)
+def test_a_schedule_as_quartz_writes_it(cron: str, wanted: str) -> None:
+    assert quartz_of(cron) == wanted
+
+
 @pytest.mark.parametrize(
     ("edit", "wanted"),
     [
@@ -120,6 +169,27 @@ def test_a_release_has_a_folder_of_its_own(resources: list[RecordedResource]) ->
         (("policy: etl", "policy: elt"), "DP218 there is no policy 'elt'"),
         (("filesystem: datalake, path", "filesystem: datalak, path"), "DP218 the lake has no filesystem 'datalak'"),
         (("service_principal: 00000000-0000-4000-8000-0000000000aa\n        ", ""), "DP218 the vault must let"),
+        (
+            ("notebook: setup", "notebook: set_up"),
+            "DP252 there is no notebook 'set_up' in notebooks did you mean 'setup'",
+        ),
+        (("libraries: [acme_t", "libraries: [acme-t"), "DP252 there is no library .* did you mean"),
+        (
+            ("cluster: etl\n              transform", "cluster: elt\n              transform"),
+            "DP218 there is no cluster",
+        ),
+        (("job_cluster: runs", "job_cluster: run"), "DP218 there is no job cluster 'run' did you mean 'runs'"),
+        (("needs: [standardize]", "needs: [standardise]"), "DP218 there is no task 'standardise' did you mean"),
+        (("needs: [standardize]", "needs: [report]"), "DP250 '(report|transform)' needs '(report|transform)' needs"),
+        (("{notebook: setup, needs", "{needs"), "DP250 a task is a notebook or a wheel, and this is neither"),
+        (
+            ("job_cluster: runs", "job_cluster: runs\n                cluster: etl"),
+            "DP250 the task has a cluster already",
+        ),
+        (("                job_cluster: runs\n", ""), "DP250 libraries are installed on a cluster"),
+        (("30 2 * * 5-7", "30 2 1 * 5-7"), "DP250 Databricks cannot begin runs on days of the month and on"),
+        (("30 2 * * 5-7", "30 2 * *"), "DP324 "),
+        (("Europe/Berlin", "Europe/Berlim"), "DP324 "),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_happens(tmp_path: Path, edit: tuple[str, str], wanted: str) -> None:

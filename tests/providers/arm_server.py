@@ -1,129 +1,190 @@
-"""A Resource Manager of one kind of thing, Data Factory triggers, with the service's rules about their state.
+"""The embedded cloud's Resource Manager with one factory, for tests of the trigger provider.
 
-A started trigger refuses PUT and DELETE; start and stop are POSTs; `runtimeState` is read-only and Stopped at first.
-Texts are the service's, as seen in public logs. On request it is slow to settle, fails a call, or drops one.
+The rules are the embedded cloud's (`localcloud.arm`). Added here is what a test does to it: what is there can be looked
+at and changed as somebody else in Azure would, and on request it is slow to settle, fails a call, or holds an answer
+back.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
+import tempfile
 import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+from localcloud import store
+from localcloud.arm import Answer, ArmDoor
+from localcloud.arm_server import Server
+from localcloud.services import data_factory as adf
+from localcloud.services.base import Call, Settings
+from localcloud.world import World as CloudWorld
 
-@dataclass
-class World:
-    """The triggers, by id, and what was asked."""
+FACTORY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f"
+VERSION = {"api-version": adf.API_VERSIONS[-1]}
+PIPELINES = ("P", "Q")
+"""What the factory holds for triggers to start."""
 
-    triggers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    states: dict[str, str] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    fail: list[tuple[str, int, str, str]] = field(default_factory=list)
-    """Waiting refusals: verb or action, status, code, message; each once."""
-    settling: int = 0
-    """So many reads after a start or a stop still tell the state before."""
-    versions: set[str] = field(default_factory=set)
-    hold: str = ""
-    """The verb or action that is done and not answered until `release` is set."""
-    held: threading.Event = field(default_factory=threading.Event)
-    release: threading.Event = field(default_factory=threading.Event)
-    _late: dict[str, list[str]] = field(default_factory=dict)
+
+class World(ArmDoor):
+    """The door, and what was asked of it."""
+
+    def __init__(self, world: CloudWorld) -> None:
+        super().__init__(world)
+        self.calls: list[tuple[str, str]] = []
+        self.bodies: list[bytes] = []
+        self.fail: list[tuple[str, int, str, str]] = []
+        """Waiting refusals: verb or action, status, code, message; each once."""
+        self.settling = 0
+        """So many reads after a start or a stop still tell the state before."""
+        self.versions: set[str] = set()
+        self.hold = ""
+        """The verb or action that is done and not answered until `release` is set."""
+        self.held, self.release = threading.Event(), threading.Event()
+        self.triggers, self.states = _Triggers(self), _States(self)
+        self._late: dict[str, list[str]] = {}
+        self._asking = threading.Lock()
 
     def verbs(self) -> list[str]:
         """What changed something: PUT, DELETE, start, stop."""
         return [verb for verb, _ in self.calls if verb != "GET"]
 
-    def answer(self, verb: str, id_: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        self.calls.append((verb, id_))
+    def answer(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], raw: bytes
+    ) -> Answer:
+        id_, verb = (path, method) if method != "POST" else (path.rpartition("/")[0], path.rpartition("/")[2])
+        with self._asking:
+            self.calls.append((verb, id_))
+            self.versions.update(f"{name}={value}" for name, value in query.items())
+            found = self._answer(verb, id_, method, path, query, headers, raw)
+        if verb == self.hold:
+            self.held.set()
+            self.release.wait(60)
+        return found
+
+    def _answer(
+        self,
+        verb: str,
+        id_: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        raw: bytes,
+    ) -> Answer:
         for index, (wanted, status, code, message) in enumerate(self.fail):
             if wanted == verb:
                 del self.fail[index]
-                return status, {"error": {"code": code, "message": message}}
-        there = id_ in self.triggers
-        if verb == "PUT":
-            if there and self.states[id_] == "Started":
-                return 400, _error(
-                    "TriggerEnabledCannotUpdate",
-                    "Cannot update enabled Trigger; the trigger needs to be disabled first. ",
-                )
-            self.bodies.append(body)
-            self.triggers[id_] = json.loads(body)["properties"]
-            self.states.setdefault(id_, "Stopped")
-            return 200, self.shown(id_)
-        if not there:
-            return 404, _error("EntityNotFound", f"The trigger {id_.rsplit('/', 1)[-1]} is not found.")
-        if verb == "DELETE":
-            if self.states[id_] == "Started":
-                return 400, _error(
-                    "TriggerEnabledCannotUpdate",
-                    "Cannot update enabled Trigger; the trigger needs to be disabled first. ",
-                )
-            del self.triggers[id_], self.states[id_]
-            return 200, {}
-        if verb in ("start", "stop"):
-            if self.settling:
-                self._late[id_] = [self.states[id_]] * self.settling
-            self.states[id_] = "Started" if verb == "start" else "Stopped"
-            return 200, {}
-        return 200, self.shown(id_)
-
-    def shown(self, id_: str) -> dict[str, Any]:
-        late = self._late.get(id_)
-        state = late.pop() if late else self.states[id_]
-        return {"id": id_, "name": id_.rsplit("/", 1)[-1], "properties": {**self.triggers[id_], "runtimeState": state}}
+                return Answer(status, {"error": {"code": code, "message": message}})
+        before = self.states.get(id_)
+        found = super().answer(method, path, query, headers, raw)
+        if verb == "PUT" and found.status == 200:
+            self.bodies.append(raw)
+        if verb in ("start", "stop") and self.settling and before is not None:
+            self._late[id_] = [before] * self.settling
+        if verb == "GET" and found.body is not None and self._late.get(id_):
+            late = self._late[id_].pop()
+            found = Answer(200, {**found.body, "properties": {**found.body["properties"], "runtimeState": late}})
+        return found
 
 
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}
+@dataclass
+class _View:
+    """The triggers of the world, by id."""
+
+    door: World = field(repr=False)
+
+    def rows(self) -> dict[str, store.Row]:
+        with self.door.world.transaction() as tx:
+            return {row.id: row for row in store.below(tx, FACTORY) if adf.state_of_trigger(row) is not None}
+
+    def call(self, tx: Any) -> Call:
+        return Call(self.door.world, tx, Settings("azure-native", {}), adf.OURS)
+
+
+class _States(_View):
+    """Whether each runs."""
+
+    def get(self, id_: str) -> str | None:
+        row = self.rows().get(id_)
+        return adf.state_of_trigger(row) if row is not None else None
+
+    def __getitem__(self, id_: str) -> str:
+        found = self.get(id_)
+        assert found is not None, f"there is no trigger {id_}"
+        return found
+
+    def __setitem__(self, id_: str, state: str) -> None:
+        row = self.rows()[id_]
+        with self.door.world.transaction() as tx:
+            adf.set_state(self.call(tx), row, state)
+
+    def __eq__(self, other: object) -> bool:
+        return {id_: adf.state_of_trigger(row) for id_, row in self.rows().items()} == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Triggers(_View):
+    """What each says."""
+
+    def __getitem__(self, id_: str) -> dict[str, Any]:
+        return adf.body_of(self.rows()[id_])
+
+    @contextmanager
+    def edited(self, id_: str) -> Iterator[dict[str, Any]]:
+        """Its body, to be changed behind everybody's back."""
+        row = self.rows()[id_]
+        body = adf.body_of(row)
+        yield body
+        with self.door.world.transaction() as tx:
+            inputs = {**row.inputs, "properties": body}
+            store.replace(tx, row, inputs, {**row.outputs, "properties": body}, ())
+
+    def __delitem__(self, id_: str) -> None:
+        row = self.rows()[id_]
+        with self.door.world.transaction() as tx:
+            store.remove(tx, row)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self.rows()
+
+    def __eq__(self, other: object) -> bool:
+        return {id_: adf.body_of(row) for id_, row in self.rows().items()} == other
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class ArmServer:
     """The world over HTTP; `with ArmServer() as server` and speak to `server.url`."""
 
-    def __init__(self, world: World | None = None) -> None:
-        self.world = world or World()
-        outer = self.world
-        lock = threading.Lock()
-
-        class Handler(BaseHTTPRequestHandler):
-            def handle_any(self) -> None:
-                path, _, query = self.path.partition("?")
-                size = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(size)
-                verb = self.command
-                if verb == "POST":
-                    path, _, verb = path.rpartition("/")
-                with lock:
-                    outer.versions.add(query)
-                    status, answer = outer.answer(verb, path, body)
-                if verb == outer.hold:
-                    outer.held.set()
-                    outer.release.wait(60)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                with contextlib.suppress(OSError):  # whoever asked may have been killed
-                    self.wfile.write(data)
-
-            do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._cloud = CloudWorld(Path(self._folder.name) / "cloud")
+        self.world = World(self._cloud)
+        now = time.time()
+        group = FACTORY.partition("/providers/")[0]
+        with self._cloud.transaction() as tx:
+            for id_, token in (
+                (group, "azure-native:resources:ResourceGroup"),
+                (FACTORY, "azure-native:datafactory:Factory"),
+            ):
+                store.insert(tx, store.Row(id_, token, None, f"arm|{id_.lower()}", {}, {}, (), "user", now, now))
+        raw = json.dumps({"properties": {"activities": []}}).encode()
+        for name in PIPELINES:
+            ArmDoor(self._cloud).answer("PUT", f"{FACTORY}/pipelines/{name}", VERSION, {}, raw)
+        self._server = Server(self.world)
+        self.url = self._server.url
 
     def __enter__(self) -> ArmServer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.world.release.set()
+        self._server.close()
+        self._cloud.close()
+        self._folder.cleanup()

@@ -23,7 +23,8 @@ PROGRAM = f"""\
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from components.azure.data_factory_trigger import DataFactoryTrigger
-properties = {{"type": "ScheduleTrigger", "typeProperties": {{"n": os.environ["N"]}}}}
+pipeline = {{"pipelineReference": {{"referenceName": "P", "type": "PipelineReference"}}}}
+properties = {{"type": "ScheduleTrigger", "pipelines": [pipeline], "typeProperties": {{"n": os.environ["N"]}}}}
 DataFactoryTrigger("t", factory_id={FACTORY!r}, trigger_name="T", properties=properties, active=True)
 """
 
@@ -97,7 +98,7 @@ def plugins_of(home: Path) -> list[int]:
             environment = (entry / "environ").read_bytes()
         except OSError:
             continue
-        if b"data_factory_triggers" in command and str(home).encode() in environment:
+        if b"providers/azure" in command and str(home).encode() in environment:
             found.append(int(entry.name))
     return found
 
@@ -106,7 +107,7 @@ def plugins_of(home: Path) -> list[int]:
 def test_an_engine_killed_at_any_step_leaves_no_plugin_and_the_next_up_repairs(
     tmp_path: Path, server: ArmServer, at: str
 ) -> None:
-    write_project(tmp_path, str(ROOT / "providers" / "data_factory_triggers"))
+    write_project(tmp_path, str(ROOT / "providers" / "azure"))
     sandbox = Sandbox(tmp_path, {"DP_ARM_ENDPOINT": server.url})
     pulumi = str(sandbox.engine / "pulumi")
     environment = {**os.environ, **sandbox.environment}

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from providers.arm import Arm, ArmError
+from providers.azure.trigger import Trigger
 from providers.azure_login import Login
 from providers.base import UNKNOWN, PartialError, ProviderError, State
-from providers.data_factory_triggers.trigger import Trigger
 from tests.providers.arm_server import ArmServer
 
 FACTORY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f"
@@ -86,9 +86,10 @@ def test_import_and_refresh(trigger: Trigger, server: ArmServer) -> None:
     found = trigger.read(ID, {}, {})
     assert found is not None
     assert found.inputs == INPUTS
-    server.world.triggers[ID]["description"] = "changed"
-    server.world.triggers[ID]["annotations"] = []
-    server.world.triggers[ID]["typeProperties"]["ofTheService"] = 1
+    with server.world.triggers.edited(ID) as body:
+        body["description"] = "changed"
+        body["annotations"] = []
+        body["typeProperties"]["ofTheService"] = 1
     found = trigger.read(ID, INPUTS, {})
     assert found is not None
     assert found.inputs == {**INPUTS, "properties": {**INPUTS["properties"], "description": "changed"}}

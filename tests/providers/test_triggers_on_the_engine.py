@@ -42,7 +42,7 @@ def server() -> Iterator[ArmServer]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, server: ArmServer) -> Sandbox:
-    plugin = ROOT / "providers" / "data_factory_triggers"
+    plugin = ROOT / "providers" / "azure"
     (tmp_path / "Pulumi.yaml").write_text(
         f"name: sandbox\nruntime: python\nplugins:\n  providers:\n    - name: dp-azure\n      path: {plugin}\n",
         "utf-8",
@@ -123,7 +123,8 @@ def test_what_happened_outside_is_seen_and_put_right(sandbox: Sandbox, server: A
     assert stack(sandbox).up()["update"] == 1
     assert world.states == {ID: "Started"}
 
-    world.triggers[ID]["typeProperties"]["recurrence"]["interval"] = 7
+    with world.triggers.edited(ID) as body:
+        body["typeProperties"]["recurrence"]["interval"] = 7
     assert stack(sandbox).refresh()["update"] == 1
     assert stack(sandbox).up()["update"] == 1
     assert world.triggers[ID]["typeProperties"]["recurrence"]["interval"] == 1
@@ -167,7 +168,8 @@ def test_a_run_killed_between_two_steps_is_repaired(sandbox: Sandbox, server: Ar
     before = stack(sandbox).stack.export_stack()
     for written in (1, 2):
         world.states[ID] = "Stopped"
-        world.triggers[ID]["typeProperties"]["recurrence"]["interval"] = written
+        with world.triggers.edited(ID) as body:
+            body["typeProperties"]["recurrence"]["interval"] = written
         killed = stack(sandbox, interval=2)
         killed.stack.import_stack(before)
         assert killed.up()["update"] == 1

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from dataplatform.config.azure.databricks_jobs import DatabricksJob
 from dataplatform.config.azure.lake import FilesystemName
 from dataplatform.config.model import Model
 from dataplatform.config.types import Name, Uuid
@@ -103,11 +104,25 @@ class SqlWarehouse(Model):
     serverless: bool = True
 
 
+class InjectedNetwork(Model):
+    """Where the clusters' machines are: two subnets of `azure.network`, handed over to Databricks."""
+
+    public_subnet: Name
+    """Of the hosts; nothing in it is public where `no_public_ip` is on."""
+    private_subnet: Name
+    """Of the containers."""
+
+
 class Databricks(Model):
     """A premium workspace: no address of its clusters is public, and no token is made for it."""
 
     no_public_ip: bool = True
     """Clusters without public addresses (secure cluster connectivity). It cannot be changed later."""
+    network: InjectedNetwork | None = None
+    """The workspace's clusters in a network of the company's own, rather than in one that Azure manages."""
+    public_network: bool = True
+    """Whether the workspace answers on its public address. Without it, users, deployments and clusters come through
+    private endpoints."""
     unity_catalog: UnityCatalog | None = None
     secret_scopes: list[Name] = []
     """Scopes backed by the stack's key vault."""
@@ -122,4 +137,8 @@ class Databricks(Model):
     """Folder of notebooks in source format; each becomes releases/<release>/notebooks/… in the workspace."""
     libraries: ProjectPath | None = None
     """Folder of wheels and JARs; each becomes releases/<release>/libs/… in the workspace."""
+    job_clusters: dict[Name, DatabricksCluster] = {}
+    """Clusters that are made for a run of a job and end with it."""
+    jobs: dict[Name, DatabricksJob] = {}
+    """Name → job: the tasks that the release runs."""
     release: ReleaseName = "dev"

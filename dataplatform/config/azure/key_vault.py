@@ -32,6 +32,9 @@ class KeyVault(Model):
     purge_protection: bool
     """Cannot be taken back, and a destroyed vault's name stays taken for `soft_delete_days`: every stack says it."""
     soft_delete_days: Annotated[int, Field(ge=7, le=90)] = 90
+    purge_on_destroy: bool = False
+    """Purge the vault when the stack is destroyed, so that its name is free at once and its secrets are gone for good.
+    Not with purge protection."""
     recover: bool = False
     """The name is that of a deleted vault: bring it back, with what was in it, instead of making a new one."""
     generation: Annotated[int, Field(ge=1, le=999)] = 1
