@@ -202,7 +202,7 @@ def _parsed(line: str) -> dict[str, Any]:
 @click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, help="Multiplies the waits of workflows.")
 @click.pass_context
 def serve(context: click.Context, port: int, routes: tuple[str, ...], time_scale: float) -> None:
-    """Serve the REST APIs, until interrupted: Workflows, their executions, Data Fusion and its instances' CDAP."""
+    """Serve the REST APIs, until interrupted: Workflows, executions, Data Fusion, its CDAP, BigQuery, Azure's ARM."""
     from localcloud.workflows.server import serve as serve_rest
 
     world = _open(context, make=True)
@@ -238,7 +238,10 @@ def fault() -> None:
 @click.argument("action")
 @click.pass_context
 def fault_add(context: click.Context, method: str, match: str, nth: int, times: int, action: str) -> None:
-    """Add a fault. ACTION: fail=STATUS, drop (do it, lose the reply), slow=SECONDS, die=before|after, partial."""
+    """Add a fault.
+
+    ACTION: fail=STATUS, drop (do it, lose the reply), slow=SECONDS, die=before|after, hold=before|after, partial.
+    """
     world = _open(context, make=True)
     try:
         faults.add(world, faults.make(method, match, nth, action, times))

@@ -1,4 +1,4 @@
-"""Faults on request: an operation fails, is slow, loses its reply, or the plugin dies in it.
+"""Faults on request: an operation fails, is slow, never ends, loses its reply, or the plugin dies in it.
 
 A fault is asked for with `localcloud fault add` (kept in the world) or with the variable `LOCALCLOUD_FAULT`, for one
 plugin process: `METHOD MATCH NTH ACTION[=VALUE] [TIMES]`, several joined by `;`. Example:
@@ -18,7 +18,9 @@ from localcloud.errors import ApiError
 from localcloud.world import World
 
 METHODS = ("create", "read", "update", "delete", "invoke", "*")
-ACTIONS = ("fail", "drop", "slow", "die", "partial")
+ACTIONS = ("fail", "drop", "slow", "die", "hold", "partial")
+WHEN = {"die": "a plugin dies", "hold": "an operation is held"}
+"""Actions that are said to happen before or after the change."""
 TEXTS = {
     403: ("forbidden", "The caller does not have permission"),
     404: ("notFound", "The resource was not found"),
@@ -41,7 +43,7 @@ class Fault:
     status: int = 503
     seconds: float = 0.0
     when: str = "after"
-    """`die`: `before` the change or `after` it."""
+    """`die`, `hold`: `before` the change or `after` it."""
     times: int = 1
 
     def concerns(self, method: str, token: str, urn: str) -> bool:
@@ -69,7 +71,7 @@ def parse(text: str) -> list[Fault]:
 
 
 def make(method: str, match: str, nth: int, action: str, times: int = 1) -> Fault:
-    """A fault from its parts; `action` as `fail=503`, `slow=5`, `die=before`, `drop` or `partial`."""
+    """A fault from its parts; `action` as `fail=503`, `slow=5`, `die=before`, `hold=after`, `drop` or `partial`."""
     name, _, value = action.partition("=")
     if method not in METHODS:
         raise BadFaultError(f"unknown method '{method}'; expected one of: {', '.join(METHODS)}")
@@ -84,14 +86,14 @@ def make(method: str, match: str, nth: int, action: str, times: int = 1) -> Faul
             return Fault(method, match, nth, name, seconds=float(value or 5), times=times)
     except ValueError as error:
         raise BadFaultError(f"'{action}': the value is a number") from error
-    if name == "die" and value not in ("", "before", "after"):
-        raise BadFaultError(f"'{action}': a plugin dies `before` or `after` the change")
+    if name in WHEN and value not in ("", "before", "after"):
+        raise BadFaultError(f"'{action}': {WHEN[name]} `before` or `after` the change")
     return Fault(method, match, nth, name, when=value or "after", times=times)
 
 
 def add(world: World, fault: Fault) -> None:
     """Keep a fault in the world."""
-    value = fault.when if fault.action == "die" else ""
+    value = fault.when if fault.action in WHEN else ""
     with world.transaction() as tx:
         tx.execute(
             "INSERT INTO faults(method, match, nth, action, status, seconds, times) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -157,14 +159,21 @@ class Faults:
         if fault.action == "fail":
             code, text = TEXTS.get(fault.status, ("error", "The operation failed"))
             raise ApiError(fault.status, code, f"{text} (fault on request)")
-        if fault.action == "die" and fault.when == "before":
-            os._exit(137)
+        if fault.when == "before":
+            self._stop(fault)
 
     def after(self, fault: Fault | None) -> None:
         """What happens between the change and the reply."""
         self.sleep(self.delay / 2)
-        if fault is not None and fault.action == "die":
+        if fault is not None and fault.when == "after":
+            self._stop(fault)
+
+    def _stop(self, fault: Fault) -> None:
+        """Die, or let the caller wait until somebody kills it: the plugin ends with its engine."""
+        if fault.action == "die":
             os._exit(137)
+        while fault.action == "hold":
+            self.sleep(3600)
 
 
 def _delay() -> float:

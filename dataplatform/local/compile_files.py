@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dataplatform.compile import airflow
+from dataplatform.compile import airflow, airflow_fusion
 from dataplatform.compile.build import build_plan, target_for
 from dataplatform.compile.plan import Engine, Plan
 from dataplatform.compile.workflows_parts import render_all
@@ -42,6 +42,8 @@ def compile_files(root: Path, files: Sequence[Path], out: Path, engine: Engine |
             airflows = name == "airflow"
             path = out / ("dags" if airflows else "workflows") / f"{plan.name}.{'py' if airflows else 'yaml'}"
             made = {path: airflow.render(plan)} if airflows else _workflows(plan, path)
+            if plan.fusion is not None and plan.fusion.variables:
+                made[out / "variables" / f"{plan.name}.json"] = airflow_fusion.variables_text(plan)
             taken = next((one for one in made if one in origin), None)
             if not path.resolve().is_relative_to(out.resolve()):
                 _report(problems, file, "the definition's name leads out of the folder", "rename the file")

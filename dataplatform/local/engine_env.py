@@ -41,6 +41,11 @@ def engine_env(root: Path, *, local: bool, base: Mapping[str, str] | None = None
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "LOCALCLOUD_HOME": str(cloud_home(root, base)),
         }
+        if not base.get("DP_ARM_ENDPOINT"):
+            # Started by the provider that speaks to it, and gone with it: plain pulumi needs no server beside it.
+            variables["DP_ARM_ENDPOINT"] = f"run:{shlex.quote(str(root / 'localcloud' / 'plugins' / 'arm-server'))}"
+        if not base.get("DP_CDAP_ENDPOINT"):
+            variables["DP_CDAP_ENDPOINT"] = f"run:{shlex.quote(str(root / 'localcloud' / 'plugins' / 'cdap-server'))}"
         if "PULUMI_CONFIG_PASSPHRASE" not in base and "PULUMI_CONFIG_PASSPHRASE_FILE" not in base:
             variables["PULUMI_CONFIG_PASSPHRASE"] = SANDBOX_PASSPHRASE
     return variables

@@ -19,6 +19,8 @@ HOLDS_DATA = {
     "gcp:secretmanager/secret:Secret": "the secret's versions",
     "gcp:secretmanager/secretVersion:SecretVersion": "the secret's value",
     "gcp:datafusion/instance:Instance": "its pipelines and their history",
+    "dp-cdap:datafusion:Namespace": "the history of its pipelines",
+    "dp-cdap:datafusion:Pipeline": "its versions and the history of its runs",
     "gcp:composer/environment:Environment": "its metadata database and DAG bucket",
     "gcp:bigquery/dataset:Dataset": "its tables",
     "gcp:bigquery/table:Table": "its rows",

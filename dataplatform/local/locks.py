@@ -62,10 +62,21 @@ def is_dead(lock: Lock) -> bool:
         return True
     except PermissionError:
         pass
+    if _has_ended(lock.pid):
+        return True
     started = process_start(lock.pid)
     written = _seconds(lock.time)
     # The kernel counts in hundredths and boots are rounded to seconds: two seconds of tolerance.
     return started is not None and written is not None and started > written + 2
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether nothing of a process is left but its entry, which goes when its parent asks for its status."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def process_start(pid: int) -> float | None:

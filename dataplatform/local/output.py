@@ -81,7 +81,7 @@ def execute(output: Output, body: Callable[[Output], int | None]) -> int:
     if output.json:
         sys.stdout.write(json.dumps(output.document(status, error), indent=2, default=str) + "\n")
     else:
-        if output.diagnostics:
+        if output.diagnostics.items:
             sys.stderr.write(output.diagnostics.render() + "\n")
         if error:
             sys.stderr.write(f"error: {error}\n")

@@ -25,6 +25,11 @@ def plans(root: Path, stack: str, pipeline: str, engine: Engine | None) -> list[
     """
     platform = load_stack_config(root, stack).platform
     definition = _definition(root, stack, pipeline, platform.gcp.executors.functions if platform.gcp else ())
+    if definition.fusion is not None:
+        raise UsageError(
+            f"'{pipeline}' is of kind datafusion, which asks BigQuery and Data Fusion and no step executors; "
+            "`dp explain` says what it does"
+        )
     if engine is not None:
         definition = replace(definition, engines=(engine,))
     return [build_plan(definition, target_for(platform, definition.file))]

@@ -37,6 +37,7 @@ UNKNOWN_MARKER = "[unknown]"
 STAND_IN = "not the value"
 """What the program gets for a secret."""
 
+_STACK_REFERENCE = "pulumi:pulumi:StackReference"
 _STACK_TYPE = "pulumi:pulumi:Stack"
 # Computed outputs inside objects that are also inputs. The answer to a registration is its inputs, and what is missing
 # at the top is unknown by itself; inside an object that was given it would be taken for absent.
@@ -255,10 +256,21 @@ class _Monitor:
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
+        if request.type == _STACK_REFERENCE:
+            # Another stack's outputs: none is known before that stack is asked.
+            answer = struct_pb2.Struct()
+            answer.CopyFrom(request.properties)
+            answer.fields["outputs"].string_value = rpc.UNKNOWN
+            urn = self._urn(request.parent, request.type, request.name)
+            return resource_pb2.ReadResourceResponse(urn=urn, properties=answer)
         raise NotImplementedError(f"the program reads {request.type} '{request.id}': a plan has no cloud to read from")
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
-        return resource_pb2.ResourceInvokeResponse(unknown=True)
+        found = self._state.invoke(request.tok, json_format.MessageToDict(request.args)) if self._state else None
+        answer = resource_pb2.ResourceInvokeResponse(unknown=found is None)
+        if found is not None:
+            getattr(answer, "return").update(found)
+        return answer
 
     def SupportsFeature(self, request: Any) -> Any:  # noqa: N802
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id != "outputValues")

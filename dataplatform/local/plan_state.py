@@ -107,6 +107,10 @@ class State:
             self._plan(urn, token, "update", found)
         return str(old.get("id") or ""), _merged(_outputs(old.get("outputs") or {}), inputs)
 
+    def invoke(self, token: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What a provider's function answers; None: not known without a cloud."""
+        return None
+
     def finish(self) -> list[Planned]:
         """All that would change; what the program registers no more would be deleted."""
         for urn, old in self.resources.items():

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dataplatform.local import adoption, beside, cloud, guard, leftovers, locks, recovery
+from dataplatform.local import adoption, base_stack, beside, cloud, guard, leftovers, locks, recovery
 from dataplatform.local.costs import refuse_replacements
 from dataplatform.local.display import Display
 from dataplatform.local.engine import Engine, Result
@@ -45,6 +45,7 @@ class Session:
             RefusedError: when too much would go and nobody said so, or anything would be replaced with `no_replace`.
             FailedError: when something could not be applied.
         """
+        self._based()
         self._prepare(projects)
         self._beside()
         self._adopt()
@@ -75,6 +76,7 @@ class Session:
         Raises:
             RefusedError: when anything would be replaced with `no_replace`.
         """
+        self._based()
         self._prepare(projects)
         self._beside()
         display = self.display
@@ -174,6 +176,10 @@ class Session:
         """Refuse what would make another Composer environment of one that is there."""
         deployed = cloud.deployments(self.engine.state).get(self.engine.checkpoint, {})
         beside.refuse_in_place(self.root, self.stack, deployed)
+
+    def _based(self) -> None:
+        """Refuse a stack whose base stack is not there."""
+        base_stack.refuse_without_base(self.root, self.stack, self.engine.checkpoint.parent)
 
     def _settle(self) -> None:
         """Leave nothing of an earlier, killed run."""

@@ -72,7 +72,7 @@ def test_faults(home: Path) -> None:
     assert "1: die=before on create *, operation 2, seen 0" in run(home, "fault", "list").output
     result = run(home, "fault", "add", "explode")
     assert result.exit_code == 1
-    assert "expected one of: fail, drop, slow, die, partial" in result.output
+    assert "expected one of: fail, drop, slow, die, hold, partial" in result.output
     assert run(home, "fault", "clear").exit_code == 0
     assert run(home, "fault", "list").output == ""
 
