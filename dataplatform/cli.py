@@ -343,6 +343,7 @@ def _decided(ctx: click.Context, output: Output, command: str, stack: str, local
     _needs_local(local, command, stack)
     output.root = root = _root(ctx)
     decided = decide(root, _known_stack(root, stack))
+    output.diagnostics.extend(decided.warnings)
     output.say(f"{stack}: the configuration and {len(decided.loaded.definitions)} definitions are right")
     return decided
 

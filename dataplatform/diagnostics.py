@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, order=True)
@@ -37,12 +38,14 @@ class Diagnostic:
     source: str = ""
     path: str = ""
     """Dotted path of the value inside its document, `platform.gcp.region`; empty for the document itself."""
+    severity: Literal["error", "warning"] = "error"
+    """A warning keeps nothing from being done."""
 
     def headline(self) -> str:
         """`file:line:col: error: what is wrong; what would be right [code]`, always one line."""
         place = f"{self.position.file}:{self.position.line}:{self.position.column}"
         where = f"{self.path}: " if self.path else ""
-        return " ".join(f"{place}: error: {where}{self.message}; {self.remedy} [{self.code}]".split("\n"))
+        return " ".join(f"{place}: {self.severity}: {where}{self.message}; {self.remedy} [{self.code}]".split("\n"))
 
     def excerpt(self) -> str:
         """The source line with a caret under the column, indented, or nothing where there is no source line."""
@@ -57,7 +60,7 @@ class Diagnostic:
         """The diagnostic as plain data, for `--json`."""
         return {
             "code": self.code,
-            "severity": "error",
+            "severity": self.severity,
             "file": self.position.file,
             "line": self.position.line,
             "column": self.position.column,
@@ -87,7 +90,8 @@ class Diagnostics:
         self.items.extend(others)
 
     def __bool__(self) -> bool:
-        return bool(self.items)
+        """Whether there is a mistake; warnings alone are none."""
+        return any(item.severity == "error" for item in self.items)
 
     def sorted(self) -> list[Diagnostic]:
         """All of them, once each, by file, line, column and code: the order they are shown in."""
@@ -98,7 +102,9 @@ class Diagnostics:
         """The text for a terminal: each headline with its excerpt, then the count."""
         shown = self.sorted()
         lines = [part for d in shown for part in (d.headline(), d.excerpt()) if part]
-        lines.append(f"{len(shown)} error" + ("" if len(shown) == 1 else "s"))
+        errors = sum(d.severity == "error" for d in shown)
+        counts = {"error": errors, "warning": len(shown) - errors}
+        lines.append(", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n) or "0 errors")
         return "\n".join(lines)
 
 

@@ -23,7 +23,18 @@ def surroundings(platform: Platform, gcp: Gcp) -> Surroundings:
         generation=gcp.executors.generation,
         grant=granted_on(gcp.executors),
         rbac=frozenset({instance.path}) if instance is not None and rbac else frozenset(),
+        deployed=_deployed(gcp),
+        # Where Airflow runs the pipelines it keeps their schedules too; see `dataplatform.config.rules_triggers`.
+        triggers=gcp.workflows is not None and gcp.composer is None and gcp.airflow_bucket is None,
     )
+
+
+def _deployed(gcp: Gcp) -> frozenset[str]:
+    """Paths of the functions that the stack makes itself and pipelines call."""
+    if gcp.executors.deploy is None:
+        return frozenset()
+    on = On(kind="service", project=gcp.project, location=gcp.region, name=gcp.executors.intermediate)
+    return frozenset({on.path})
 
 
 def granted_on(executors: Executors) -> Literal["project", "function", "none"]:

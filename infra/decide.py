@@ -6,20 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataplatform.config import check
 from dataplatform.config.airflow_files import AirflowFile, load_airflow_files
 from dataplatform.config.check import LoadedStack, load_stack
+from dataplatform.config.data_factory.check import CheckedFactory
 from dataplatform.config.folder import DATA_FUSION
 from dataplatform.config.platform import Gcp
-from dataplatform.diagnostics import Diagnostics, InputError, nearest
+from dataplatform.diagnostics import Diagnostic, Diagnostics, InputError, nearest
 from infra.azure_names import AzureNames, azure_names
+from infra.data_factory_files import read_factory_files
 from infra.databricks_files import DatabricksFiles, read_files
+from infra.executor_plan import executor_plan
+from infra.fusion_objects import FusionObjects, read_objects
 from infra.naming import GcpNames, gcp_names
 from infra.pipelines import CompiledPipelines, compile_pipelines
 from infra.stack_file import StackFile
+from infra.starts import Start, start_access, starts_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +36,18 @@ class Decided:
     azure_names: AzureNames | None
     databricks: DatabricksFiles
     pipelines: CompiledPipelines
+    data_factory: CheckedFactory | None = None
+    """The exported factory with what the stack changes in it."""
+    warnings: tuple[Diagnostic, ...] = ()
+    """What was found that keeps nothing from being deployed."""
+    job_files: tuple[tuple[str, str], ...] = ()
+    """Job parameter files that the stack's own functions read, by name."""
+    starts: tuple[Start, ...] = ()
+    """What starts the workflows besides people."""
     airflow_files: tuple[AirflowFile, ...] = ()
     """Plugins and data files that go to Airflow with the DAGs."""
+    fusion_objects: FusionObjects = field(default_factory=FusionObjects)
+    """What the stack brings to its Data Fusion instance."""
 
 
 def decide(root: Path, stack: str) -> Decided:
@@ -54,11 +69,19 @@ def decide(root: Path, stack: str) -> Decided:
     if gcp is not None:
         diagnostics.extend(_unknown_references(loaded, gcp).items)
     diagnostics.extend(_exports(root, loaded).items)
+    fusion_objects = FusionObjects()
+    try:
+        fusion_objects = read_objects(root, loaded)
+    except InputError as error:
+        diagnostics.extend(error.diagnostics.items)
     databricks = DatabricksFiles()
     try:
         databricks = read_files(root, loaded)
     except InputError as error:
         diagnostics.extend(error.diagnostics.items)
+    factory = read_factory_files(root, loaded, databricks.notebooks, databricks.libraries)
+    warnings = factory.found.warnings.items if factory is not None else []
+    diagnostics.extend([*warnings, *(factory.errors.items if factory is not None else ())])
     try:
         pipelines = compile_pipelines(loaded)
     except InputError as error:
@@ -68,13 +91,21 @@ def decide(root: Path, stack: str) -> Decided:
     # What is wrong with any of them was told when the stack was loaded.
     directory = loaded.platform.pipelines.directory if loaded.platform.pipelines is not None else None
     files = load_airflow_files(root, directory)[0] if directory is not None else ()
+    own = executor_plan(loaded)
+    starts = starts_of(loaded)
+    pipelines = replace(pipelines, access=pipelines.access | own.access | start_access(loaded, starts))
     return Decided(
         loaded=loaded,
         names=names,
         azure_names=azure_found,
         databricks=databricks,
         pipelines=pipelines,
+        data_factory=factory,
+        warnings=tuple(warnings),
+        job_files=own.job_files,
+        starts=starts,
         airflow_files=files,
+        fusion_objects=fusion_objects,
     )
 
 
@@ -98,7 +129,7 @@ def check_stacks(root: Path, stacks: Sequence[str]) -> Diagnostics:
     found = check.check_stacks(root, stacks)
     for stack in stacks:
         try:
-            decide(root, stack)
+            found.extend(decide(root, stack).warnings)
         except InputError as error:
             # What the models refuse is found by both; a diagnostic is shown once.
             found.extend(error.diagnostics.items)

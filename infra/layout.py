@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dataplatform.config.executors import REGISTRY
 from dataplatform.config.gcp.bigquery import Dataset
 from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.platform import Gcp
 from infra.naming import key_location
+from infra.starts import NOTHING_STARTED, Started
 
 # The agents that use a service's key before it can encrypt, by key. Google's CMEK pages of each service.
 _KEY_USERS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +26,8 @@ _KEY_USERS: Mapping[str, tuple[str, ...]] = {
     "cloudsql": ("sqladmin",),
     "bigquery": ("bigquery",),
     "pubsub": ("pubsub",),
+    # Source, image and instances of a function: "Protect your data with CMEK" of Cloud Run functions.
+    "cloudfunctions": ("artifactregistry", "cloudfunctions", "run", "storage"),
 }
 # Composer of generation 2 runs in our project, on services that encrypt with its key themselves.
 _COMPOSER_2_KEY_USERS = ("artifactregistry", "composer", "compute", "container", "pubsub", "storage")
@@ -37,6 +41,7 @@ _APIS: Mapping[str, tuple[str, ...]] = {
     "cloudsql": ("compute", "secretmanager", "sqladmin"),
     "bigquery": ("bigquery",),
     "pubsub": ("pubsub",),
+    "cloudfunctions": ("artifactregistry", "cloudbuild", "cloudfunctions", "run", "storage"),
 }
 _ALWAYS = ("cloudkms", "cloudresourcemanager", "iam")
 
@@ -54,7 +59,7 @@ class KeyRing:
     """The stack's own keys in it."""
 
 
-def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
+def key_users(gcp: Gcp, started: Started = NOTHING_STARTED) -> dict[str, tuple[str, ...]]:
     """Which keys the stack has, and the service agents that use each."""
     present = {
         "storage": gcp.lake is not None,
@@ -64,7 +69,11 @@ def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
         "workflows": gcp.workflows is not None,
         "cloudsql": bool(gcp.cloud_sql),
         "bigquery": gcp.bigquery is not None and bool(gcp.bigquery.datasets),
-        "pubsub": None in lake_topics(gcp).values() or None in rotation_topics(gcp) or makes_fusion_topic(gcp),
+        "pubsub": None in lake_topics(gcp).values()
+        or None in rotation_topics(gcp)
+        or makes_fusion_topic(gcp)
+        or started.topics,
+        "cloudfunctions": gcp.executors.deploy is not None,
     }
     users = {service: _KEY_USERS[service] for service, there in present.items() if there}
     if any(composer.generation == 2 for composer in composers(gcp)):
@@ -72,9 +81,9 @@ def key_users(gcp: Gcp) -> dict[str, tuple[str, ...]]:
     return users
 
 
-def required_apis(gcp: Gcp) -> frozenset[str]:
+def required_apis(gcp: Gcp, started: Started = NOTHING_STARTED) -> frozenset[str]:
     """The APIs the stack calls, or whose agents it grants something."""
-    users = key_users(gcp)
+    users = key_users(gcp, started)
     called = {api for service in users for api in _APIS[service]}
     for composer in composers(gcp):
         called.update(composer_apis(composer))
@@ -83,7 +92,18 @@ def required_apis(gcp: Gcp) -> frozenset[str]:
         called.add("bigquery")
     if lake_topics(gcp) or rotation_topics(gcp) or (gcp.data_fusion is not None and gcp.data_fusion.events is not None):
         called.add("pubsub")
+    called.update(("eventarc", "pubsub") if started.events else (), ("cloudscheduler",) if started.schedules else ())
+    called.update(executor_apis(gcp), ("logging", "monitoring") if gcp.monitoring is not None else ())
     return frozenset(called.union(_ALWAYS, *users.values()))
+
+
+def executor_apis(gcp: Gcp) -> tuple[str, ...]:
+    """The services whose jobs the deployed functions start, and the network of the intermediate one."""
+    deploy = gcp.executors.deploy
+    if deploy is None:
+        return ()
+    wanted = {api.removesuffix(".googleapis.com") for name in deploy.functions for api in REGISTRY[name].apis}
+    return tuple(sorted({*wanted, "logging"} | ({"compute"} if deploy.subnet is not None else set())))
 
 
 def composers(gcp: Gcp) -> tuple[Composer, ...]:
@@ -115,13 +135,15 @@ def network_users(gcp: Gcp) -> tuple[str, ...]:
         users |= {"datafusion", "dataproc"}
     for composer in composers(gcp):
         users |= {"composer"} if composer.generation == 3 else {"composer", "container"}
+    if gcp.executors.deploy is not None and gcp.executors.deploy.subnet is not None:
+        users.add("run")
     return tuple(sorted(users))
 
 
-def key_rings(gcp: Gcp) -> tuple[KeyRing, ...]:
+def key_rings(gcp: Gcp, started: Started = NOTHING_STARTED) -> tuple[KeyRing, ...]:
     """The stack's rings: one in its region, one where the lake is if that is elsewhere, one wherever else keys are."""
     lake_location = key_location(gcp.region, gcp.lake.location if gcp.lake else None)
-    places = key_places(gcp)
+    places = key_places(gcp, started)
     elsewhere = sorted({location for found in places.values() for location in found} - {gcp.region, lake_location})
     components = {gcp.region: "kms", **({lake_location: "kms-lake"} if lake_location != gcp.region else {})}
     components |= {location: f"kms-{location}" for location in elsewhere}
@@ -137,9 +159,9 @@ def key_rings(gcp: Gcp) -> tuple[KeyRing, ...]:
     return tuple(ring for ring in rings if ring.services or ring.keys)
 
 
-def key_places(gcp: Gcp) -> dict[str, tuple[str, ...]]:
+def key_places(gcp: Gcp, started: Started = NOTHING_STARTED) -> dict[str, tuple[str, ...]]:
     """Where each service has a key: with the data it encrypts, because the services want it there."""
-    places: dict[str, tuple[str, ...]] = dict.fromkeys(key_users(gcp), (gcp.region,))
+    places: dict[str, tuple[str, ...]] = dict.fromkeys(key_users(gcp, started), (gcp.region,))
     if "storage" in places:
         places["storage"] = (key_location(gcp.region, gcp.lake.location if gcp.lake else None),)
     if "secretmanager" in places:

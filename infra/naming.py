@@ -16,7 +16,11 @@ A name that does not fit is a mistake in the stack file: names that are truncate
 | network | `<environment>-<name>`; what is in it, `<environment>-<name>-<key>` |
 | Cloud SQL instance | `<environment>-<key>`, from generation 2 on `<environment>-<key>-g<generation>` |
 | secret of a connection | `<environment>-sql-<instance>-<connection>` |
-| service account | `<environment>-composer`, `-datafusion`, `-workflows` |
+| service account | `<environment>-composer`, `-datafusion`, `-workflows`, `-triggers`, `-fn-<function>` |
+| scheduler job | `<environment>-<pipeline>` |
+| Eventarc trigger | `<environment>-<pipeline>-<trigger>`; its topic, `<environment>-trigger-<pipeline>-<trigger>` |
+| workflow that starts one | `<pipeline>-on-<trigger>`, `<pipeline>-on-schedule` |
+| function | the executor's own name, without the environment: definitions name it |
 | workflow | the compiler's id of the definition, without the environment: callers know workflows by it |
 """
 
@@ -33,8 +37,11 @@ from dataplatform.config.check import LoadedStack
 from dataplatform.config.gcp.secrets import Secret
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError
+from infra.executor_names import ExecutorNames, executor_names
 from infra.network_names import NetworkNames, SqlNames, network_names, sql_names
 from infra.stack_file import StackFile
+from infra.starts import starts_of
+from infra.trigger_names import StartNames, account_names, start_names
 
 BUCKET = "gcp:storage/bucket:Bucket"
 KEY_RING = "gcp:kms/keyRing:KeyRing"
@@ -105,6 +112,10 @@ class GcpNames:
     """Topics the stack makes for notifications, by `<zone>/<key>`."""
     rotation_topic: str | None = None
     """The topic the stack makes for rotation of secrets."""
+    executors: ExecutorNames | None = None
+    """What the stack deploys the step executors as."""
+    starts: Mapping[str, StartNames] = field(default_factory=dict)
+    """What starts the workflows, by `<pipeline>/<trigger>`."""
     previous_composer: str | None = None
     fusion_topic: str | None = None
     """The topic the stack makes for the events of its Data Fusion instance."""
@@ -116,6 +127,7 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
     assert gcp is not None, "asked for the names of a stack that has nothing on Google Cloud"
     names = Namer(loaded)
     environment = loaded.platform.environment
+    wanted = [start.wanted for start in starts_of(loaded)]
     found = GcpNames(
         buckets={
             zone: names.make(BUCKET, f"{gcp.project}-{environment}-{zone}", "lake", "zones", zone)
@@ -136,7 +148,10 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
         composer=names.make(COMPOSER, f"{environment}-{gcp.composer.name}", "composer", "name")
         if gcp.composer
         else None,
-        accounts={key: names.make(ACCOUNT, f"{environment}-{key}", part) for key, part in _accounts(gcp).items()},
+        accounts={key: names.make(ACCOUNT, f"{environment}-{key}", part) for key, part in _accounts(gcp).items()}
+        | dict(account_names(wanted, environment, names.make)),
+        starts=start_names(wanted, environment, names.make),
+        executors=executor_names(gcp, environment, names.make),
         network=network_names(gcp, environment, names.make),
         cloud_sql=sql_names(gcp, environment, names.make),
         datasets={

@@ -82,7 +82,7 @@ def compile_pipelines(loaded: LoadedStack) -> CompiledPipelines:
                     _generated(definition.name, airflow.render(plan), plan.source.file, plan.source.sha256)
                 )
                 into.dag_ids.append((definition.name, airflow.dag_id(plan)))
-            if gcp.workflows is not None:
+            if gcp.workflows is not None and plan.fusion is None:
                 rendered = render_all(plan)
                 for number, text in enumerate(rendered):
                     name = f"{definition.name}/part-{number}" if number else definition.name

@@ -38,6 +38,9 @@ def register(decided: Decided) -> None:
                 secret_values={name: config.require_secret(name) for name in platform.gcp.secrets},
                 schemas=decided.loaded.schemas,
                 airflow_files=decided.airflow_files,
+                fusion_objects=decided.fusion_objects,
+                job_files=decided.job_files,
+                starts=decided.starts,
             )
         )
     if platform.azure is not None:
@@ -53,6 +56,7 @@ def register(decided: Decided) -> None:
                 stack=decided.loaded.name,
                 names=decided.azure_names,
                 databricks=decided.databricks,
+                data_factory=decided.data_factory,
                 secret_values={
                     name: config.require_secret(name) for name, secret in secrets.items() if secret.source == "config"
                 },
@@ -70,4 +74,6 @@ def run(root: Path | None = None) -> None:
         # Logged rather than raised: a traceback would tell the user about us, not about the mistake.
         pulumi.log.error(error.diagnostics.render())
         raise SystemExit(ALREADY_REPORTED) from None
+    for warning in decided.warnings:
+        pulumi.log.warn(warning.headline())
     register(decided)

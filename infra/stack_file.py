@@ -22,6 +22,12 @@ class StackFile:
 
         It points at the key of the value, or of the nearest part above it that is written out.
         """
+        position, source = self.place(path)
+        shown = ".".join(str(part) for part in ("platform", *path))
+        diagnostics.add(code, position, message, remedy, path=shown, source=source)
+
+    def place(self, path: tuple[str | int, ...]) -> tuple[Position, str]:
+        """Where the key of a value stands, or of the nearest part above it that is written out; and the line there."""
         position, source = Position(relative(self._file)), ""
         for length in range(len(path), -1, -1) if self._node is not None else ():
             assert self._node is not None
@@ -31,5 +37,4 @@ class StackFile:
                 continue
             source = self._node.line_text(position.line)
             break
-        shown = ".".join(str(part) for part in ("platform", *path))
-        diagnostics.add(code, position, message, remedy, path=shown, source=source)
+        return position, source

@@ -50,7 +50,7 @@ def configuration() -> str:
         title = "The platform" if name == "Platform" else name
         parts += [f"\n## {title}\n", f"{model.get('description', '').strip()}\n", _table(model)]
         for used in _references(model["properties"]):
-            if used not in seen:
+            if used not in seen and "properties" in models[used]:
                 seen.add(used)
                 waiting.append(used)
     return "\n".join(parts).rstrip() + "\n"
@@ -78,6 +78,8 @@ def _short(default: str) -> str:
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
+        if name == "JsonValue":
+            return "any value"
         return f"[{name}](#{name.lower()})"
     if "anyOf" in field:
         return " or ".join(_type(option) for option in field["anyOf"] if option.get("type") != "null")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from dataplatform.compile.plan import Engine, Plan, Step, Target
+from dataplatform.compile.plan import Engine, FusionRuns, Plan, Step, Target
 from dataplatform.compile.query_tables import tables
 from dataplatform.config.executors import REGISTRY, Executor, Grant
 
@@ -119,6 +119,8 @@ class Surroundings:
     """On what the right to call them is granted."""
     rbac: frozenset[str] = frozenset()
     """Paths of Data Fusion instances that have role-based access."""
+    deployed: frozenset[str] = frozenset()
+    """Paths of functions that the stack makes itself: the right to call one of these is on it."""
     triggers: bool = False
     """Whether an account of the stack's own, `triggers`, starts the workflows of pipelines that have a schedule."""
 
@@ -185,6 +187,8 @@ def _on_workflows(plan: Plan, about: Surroundings, *, large: bool) -> Iterator[N
 
 def _on_airflow(plan: Plan, about: Surroundings) -> Iterator[Needed | Untold]:
     who = "composer"
+    if plan.fusion is not None:
+        yield from _fusion(who, plan, plan.fusion, about)
     for step in plan.steps():
         if step.operation is not None:
             yield from _service(who, plan, step, about, "operators")
@@ -195,13 +199,38 @@ def _on_airflow(plan: Plan, about: Surroundings) -> Iterator[Needed | Untold]:
         yield _call(who, plan, about, ON_FAILURE, plan.on_failure)
 
 
+def _fusion(who: str, plan: Plan, fusion: FusionRuns, about: Surroundings) -> Iterator[Needed | Untold]:
+    """What the DAG of a definition of kind datafusion asks of BigQuery and of Data Fusion."""
+    project = On(kind="project", project=fusion.project_id)
+    dataset = On(kind="dataset", project=fusion.project_id, name=fusion.bq_dataset_id)
+    tables: list[tuple[str, str, str, On]] = []
+    if fusion.bq_output_table:
+        tables.append(("truncate_table", "roles/bigquery.dataEditor", "empty the output table", dataset))
+    elif not fusion.cdf_pipeline_run_arguments:
+        tables.append(("get_configuration", "roles/bigquery.dataViewer", "read the configuration", dataset))
+    if tables:
+        tables.append((tables[0][0], "roles/bigquery.jobUser", "run statements", project))
+    for step, role, why, on in tables:
+        right = Right(role=role, on=on)
+        yield Needed(identity=who, right=right, because=(plan.name, step), why=why, source=_BIGQUERY_SOURCE)
+    given = {
+        "instance_name": fusion.cdf_instance,
+        "project_id": fusion.project_id,
+        "location": fusion.cdf_location,
+    }
+    because = (plan.name, "start_pipelines.run")
+    yield from rights_of(who, because, REGISTRY["data-fusion-pipeline"], given, plan.target, about)
+    if fusion.variables:
+        yield Untold(identity=who, because=because, what="the tables and the instance that Airflow variables name")
+
+
 def _intermediate(plan: Plan) -> str:
     return plan.target.intermediate_url.rpartition("/")[2]
 
 
 def _call(who: str, plan: Plan, about: Surroundings, step: str, function: str) -> Needed:
     on = function_of(function, plan.target, about.generation)
-    if about.grant == "project":
+    if about.grant == "project" and on.path not in about.deployed:
         on = On(kind="project", project=plan.target.project)
     return Needed(
         identity=who,

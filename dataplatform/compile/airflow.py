@@ -26,6 +26,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dataplatform.compile import airflow_fusion
 from dataplatform.compile.names import Unique, ascii_words, stable_id
 from dataplatform.compile.operators import Task, task_for
 from dataplatform.compile.plan import Level, Plan, Retry, Step
@@ -110,6 +111,8 @@ def render(plan: Plan) -> str:
     found = problems(plan)
     if found:
         raise InputError(found)
+    if plan.fusion is not None:
+        return airflow_fusion.render(plan, dag_id(plan))
     writer = _Writer(plan)
     for level in plan.levels:
         writer.level(level)

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dataplatform.compile import airflow, workflows
-from dataplatform.compile.plan import Level, Operation, Parameter, Plan, Retry, Source, Step, Target, Thread
+from dataplatform.compile.plan import FusionRuns, Level, Operation, Parameter, Plan, Retry, Source, Step, Target, Thread
 from dataplatform.config.domains import domain_of, executors_of
 from dataplatform.config.gcp.composer import Composer
 from dataplatform.config.options import Repeat, read_as
 from dataplatform.config.pipeline import Definition, StepDef
 from dataplatform.config.platform import Platform
 from dataplatform.config.references import context_for, is_service, problems_of, resolve
+from dataplatform.config.rules_fusion import resolve_fusion
 from dataplatform.config.runners import parameters_of, problems_of_runs, runner_of
 from dataplatform.diagnostics import Diagnostics, InputError, Position
 
@@ -73,6 +74,7 @@ def build_plan(definition: Definition, target: Target, *, to_look: bool = False)
     for place, problem in [*problems_of(definition, context), *problems_of_runs(definition, target.run, context)]:
         problems.add(problem.code, place, problem.message, problem.remedy, path=problem.path)
     options = definition.options
+    fusion = _fusion(definition, context, problems) if definition.fusion is not None else None
     plan = Plan(
         name=definition.name,
         engines=definition.engines,
@@ -97,15 +99,32 @@ def build_plan(definition: Definition, target: Target, *, to_look: bool = False)
         schedule=options.schedule,
         parameters=_parameters(definition, context),
         on_failure=options.on_failure,
+        fusion=fusion,
     )
     places = {step.job_name: step.position for step in definition.steps()}
-    if "workflows" in plan.engines and not to_look:
+    if "workflows" in plan.engines and not to_look and fusion is None:
         problems.extend(workflows.problems(plan, places).items)
     if "airflow" in plan.engines and not to_look:
         problems.extend(airflow.problems(plan, places).items)
     if problems:
         raise InputError(problems)
     return plan
+
+
+def _fusion(definition: Definition, context: Mapping[str, str], problems: Diagnostics) -> FusionRuns:
+    """What a definition of kind datafusion means in a stack; what is wrong is told at its place."""
+    fusion = definition.fusion
+    assert fusion is not None
+    if "workflows" in definition.engines:
+        message = "a definition of kind datafusion is compiled to an Airflow DAG, and Cloud Workflows has none"
+        place = definition.positions.get("kind", Position(definition.file))
+        problems.add("DP404", place, message, "compile it for Airflow, which is its engine", path="kind")
+    found, wrong = resolve_fusion(fusion, context)
+    places = definition.positions
+    for path, code, message, remedy in wrong:
+        place = places.get(path) or places.get(path.partition(".")[0]) or Position(definition.file)
+        problems.add(code, place, message, remedy, path=path)
+    return found
 
 
 def _environment(platform: Platform, domain: str | None) -> Composer | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dataplatform.config.datafusion_definition import FusionRuns
 from dataplatform.config.options import Parameter, Schedule
 
 __all__ = [
     "Engine",
+    "FusionRuns",
     "Level",
     "Operation",
     "Parameter",
@@ -146,6 +148,8 @@ class Plan:
     parameters: tuple[Parameter, ...] = ()
     on_failure: str | None = None
     """Function that is told of a failed run."""
+    fusion: FusionRuns | None = None
+    """What is run for each row of a configuration table, references resolved; there are no levels then."""
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in the order of the definition."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataplatform.config.airflow_files import load_airflow_files
+from dataplatform.config.base_stack import check_base
 from dataplatform.config.bigquery_schema import load_schemas
 from dataplatform.config.definitions import load_definition
 from dataplatform.config.domains import check_domains
@@ -23,8 +24,11 @@ from dataplatform.config.loader import load_document, shown_path
 from dataplatform.config.pipeline import Definition
 from dataplatform.config.platform import Platform
 from dataplatform.config.references import context_for
+from dataplatform.config.rules_fusion import check_fusion, stack_of
 from dataplatform.config.rules_network import network_identity
+from dataplatform.config.rules_on_demand import upgrade_order
 from dataplatform.config.rules_secrets import fixed_names
+from dataplatform.config.rules_triggers import check_triggers, started_by
 from dataplatform.config.stackfile import NAMESPACE, StackFile, read_stack_file
 from dataplatform.config.text import dotted, shown
 from dataplatform.config.together import Given
@@ -119,7 +123,7 @@ def check_stacks(root: Path, stacks: Sequence[str] = ()) -> Diagnostics:
         return diagnostics
     read = _read(root, files, list(dict.fromkeys(stacks)) or sorted(files), diagnostics)
     _across(root, files, read, diagnostics)
-    seen: set[tuple[str, Given]] = set()
+    seen: set[tuple[object, ...]] = set()
     for file in read.values():
         diagnostics.extend(load_schemas(root, file)[1].items)
         asked = _asked(file)
@@ -132,11 +136,11 @@ def check_stacks(root: Path, stacks: Sequence[str] = ()) -> Diagnostics:
     return diagnostics
 
 
-def _asked(file: StackFile) -> tuple[str, Given] | None:
+def _asked(file: StackFile) -> tuple[object, ...] | None:
     platform = file.partial
     if platform is None or platform.pipelines is None:
         return None
-    return platform.pipelines.directory, _given(platform)
+    return platform.pipelines.directory, _given(platform), started_by(platform), stack_of(platform)
 
 
 def _given(platform: Platform) -> Given:
@@ -145,10 +149,6 @@ def _given(platform: Platform) -> Given:
     return Given(
         functions=frozenset(gcp.executors.functions if gcp else ()),
         workflows=frozenset(platform.pipelines.external_workflows if platform.pipelines else ()),
-        keeps_schedules=gcp is None
-        or gcp.composer is not None
-        or gcp.airflow_bucket is not None
-        or gcp.workflows is None,
         references=frozenset(context_for(platform).items()),
         run=gcp.executors.run if gcp else "http",
     )
@@ -215,12 +215,16 @@ def _pipelines(root: Path, file: StackFile) -> tuple[tuple[Definition, ...], Dia
     definitions, found = load_folder(root, directory, given=_given(platform), asked=position, source=source)
     found.extend(load_airflow_files(root, directory)[1].items)
     found.extend(check_domains(platform, definitions, position).items)
+    found.extend(check_triggers(platform, definitions, position).items)
+    found.extend(check_fusion(platform, definitions).items)
     return definitions, found
 
 
 def _across(root: Path, files: dict[str, Path], read: dict[str, StackFile], diagnostics: Diagnostics) -> None:
     """What stacks may not have in common. Other stacks are read for it, and their own mistakes are not told."""
     everything = {name: read[name] if name in read else read_stack_file(name, file) for name, file in files.items()}
+    for file in read.values():
+        check_base(file, everything, diagnostics)
     names = sorted(everything)
     for index, name in enumerate(names):
         for other in names[:index]:
@@ -267,6 +271,7 @@ def _collide(mine: StackFile, theirs: StackFile, diagnostics: Diagnostics) -> No
             source=source,
             path="platform.gcp.airflow_bucket",
         )
+    _upgrade(mine, theirs, diagnostics)
     one, two = (p.gcp.data_fusion.network if p.gcp and p.gcp.data_fusion else None for p in (a, b))
     if one is None or two is None or not one.ip_allocation or not two.ip_allocation:
         return
@@ -282,3 +287,17 @@ def _collide(mine: StackFile, theirs: StackFile, diagnostics: Diagnostics) -> No
             source=source,
             path="platform.gcp.data_fusion.network.ip_allocation",
         )
+
+
+def _upgrade(mine: StackFile, theirs: StackFile, diagnostics: Diagnostics) -> None:
+    """An environment that would be upgraded before the one that comes before it."""
+    version = ("gcp", "data_fusion", "version")
+    assert mine.partial is not None
+    assert theirs.partial is not None
+    found = upgrade_order(mine.partial, theirs.partial)
+    if found is None or {("environment",), version} & (mine.unsure | theirs.unsure):
+        return
+    late, message, remedy = found
+    position, source = (mine if late is mine.partial else theirs).place(version)
+    path = dotted(("platform", *version))
+    diagnostics.add("DP274", position, message, remedy, source=source, path=path)

@@ -74,11 +74,18 @@ CODES: Final = MappingProxyType(
         "DP250": "The settings of a part on Azure contradict each other",
         "DP252": "A file of the Databricks workspace is missing, or is not what it is named as",
         "DP251": "A network rule of Azure names an address that it cannot",
+        "DP253": "A stack refers to a base stack that is not there, or lacks what is used of it",
+        "DP254": "The network on Azure contradicts itself, or a part is reached neither privately nor publicly",
         "DP260": "An API is not known, or is named twice",
         "DP261": "A key of Cloud KMS cannot be what is asked of it, or adoption names keys that are not the stack's",
         "DP262": "The settings of a secret contradict each other, or Airflow could not find or read it",
         "DP264": "A dataset, table or view of BigQuery contradicts itself, or a view reads what is not there",
         "DP265": "The columns of a BigQuery table are wrong, or its partitions or clusters do not fit them",
+        "DP270": "What is said of functions that the stack deploys contradicts itself or the stack",
+        "DP271": "A channel, an alert or a label of monitoring is wrong, or names what is not declared",
+        "DP272": "The settings of schedules and triggers contradict each other, or name no pipeline",
+        "DP273": "An instance of Data Fusion on demand cannot be made or deleted as the stack says",
+        "DP274": "An environment would get a version of Data Fusion before the one that comes before it",
         # Definitions
         "DP301": "The pipelines folder is missing or is not a folder",
         "DP302": "The pipelines folder holds no definition",
@@ -107,9 +114,13 @@ CODES: Final = MappingProxyType(
         "DP325": "A parameter of a pipeline is wrong: its name, its default, or the stack's value for it",
         "DP326": "A reference ($kind:name) names nothing that is known, or stands where it cannot be resolved",
         "DP327": "A job parameter file lacks a key, has one too many, or has a value of the wrong type",
-        "DP328": "A schedule stands in a definition of a stack that has nothing to keep it",
+        "DP328": "A schedule or a trigger stands in a definition of a stack that has nothing to keep it",
         "DP329": "An executor cannot be run the way that a step's TYPE, its RUN or its engine asks for",
         "DP330": "A name holds a word that the executor's functions take for the report of a failure",
+        "DP331": "A trigger of a pipeline is wrong, or names what the stack does not have",
+        "DP340": "The times of a definition are not in order: a look at a run, the run, its tries, the DAG",
+        "DP341": "The settings of a definition of kind datafusion contradict each other or the stack",
+        "DP342": "A definition of kind datafusion stands in a stack without Airflow, or Workflows is to run it",
         # Compilation
         "DP401": "A pipeline exceeds a limit of Cloud Workflows",
         "DP402": "The name of a workflow or a DAG would be longer than its service allows",
@@ -156,7 +167,10 @@ CODES: Final = MappingProxyType(
         "DP542": "A patch gives a value that cannot stand there, or a reference that is not known",
         "DP543": "A stack names a trigger, linked service or parameter that the Data Factory folder does not have",
         "DP544": "A trigger was exported as started, and the stack does not say whether it is to run (warning)",
+        "DP545": "A Data Factory artefact reads a secret that the stack's key vault does not declare",
         "DP546": "A setting of the exported factory itself is not taken over: it is the stack's (warning)",
+        "DP547": "A key of a Data Factory artefact is null, and Azure's provider leaves such keys out (warning)",
+        "DP548": "A number of a Data Factory artefact cannot be sent exactly",
         # Exported Data Fusion instances
         "DP601": "A file of the Data Fusion folder lies where none belongs, or holds what another file holds",
         "DP602": "An export of Data Fusion has not the form it must have",
@@ -165,6 +179,7 @@ CODES: Final = MappingProxyType(
         "DP605": "The mapping of a Data Fusion environment contradicts itself",
         "DP606": "A Data Fusion pipeline needs a plugin, an artifact, a secure key or a connection that is not there",
         "DP607": "A Data Fusion pipeline is made for a newer CDAP than the instance's",
+        "DP608": "What a stack brings to its Data Fusion instance is not there, or contradicts itself or the edition",
     }
 )
 """Code → one line of meaning."""

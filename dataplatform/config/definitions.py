@@ -11,11 +11,12 @@ import re
 from collections.abc import Collection
 from pathlib import Path as FilePath
 
+from dataplatform.config import datafusion_definition as fusions
 from dataplatform.config.document import Node, Path
 from dataplatform.config.executors import EXECUTORS, FUNCTIONS, REGISTRY
 from dataplatform.config.jobfiles import find_jobs, read_job_file
 from dataplatform.config.loader import digest_of, load_document, shown_path, validate
-from dataplatform.config.options import DEFAULT_OWNER, Options, Parameter, Repeat, Schedule, parameter_problem
+from dataplatform.config.options import DEFAULT_OWNER, Options, Parameter, Repeat, Schedule, Trigger, parameter_problem
 from dataplatform.config.pipeline import (
     DEFAULT_TIMEOUT_SECONDS,
     ENGINES,
@@ -39,6 +40,9 @@ from dataplatform.diagnostics import Diagnostics, Position, nearest
 
 SUFFIXES = (".json", ".yaml", ".yml")
 """Endings of definition files."""
+
+KINDS = (fusions.KIND,)
+"""What `kind` may be; a definition of levels, threads and steps has none."""
 
 NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 """What a pipeline may be called: what both a workflow's id and a DAG's id may be."""
@@ -69,6 +73,8 @@ def load_definition(
     diagnostics.extend(found.items)
     if node is None:
         return None, diagnostics
+    if node.kind == "mapping" and "kind" in node.entries:
+        return _of_kind(node, path, root, functions, diagnostics), diagnostics
     checker = _Checker(node, frozenset(functions), jobs or find_jobs(path, root))
     checked = checker.check()
     diagnostics.extend(node.document.diagnostics.items)
@@ -76,21 +82,53 @@ def load_definition(
         return None, diagnostics
     levels, options = checked
     engine = node.entries["engine"][1].scalar
-    try:
-        sha256 = digest_of(path)
-    except OSError:
-        sha256 = hashlib.sha256(node.document.text.encode()).hexdigest()
     definition = Definition(
         name=path.stem,
         engines=(ENGINES[engine],),
         levels=levels,
         file=_below(path, root),
-        sha256=sha256,
+        sha256=_digest(path, node),
         options=options,
         run=run.scalar if (run := node.child("run")) is not None else None,
         positions={key: node.document.position(value.offset) for key, (_, value) in node.entries.items()},
     )
     return definition, diagnostics
+
+
+def _of_kind(
+    node: Node, path: FilePath, root: FilePath | None, functions: Collection[str], diagnostics: Diagnostics
+) -> Definition | None:
+    """A definition that says what it is with `kind`, or None where it is wrong, which is told."""
+    kind = node.entries["kind"][1]
+    if kind.kind != "scalar" or kind.scalar != fusions.KIND:
+        if not kind.flawed:
+            remedy = f"{nearest(str(kind.value())[:100], KINDS)} Leave kind out for levels, threads and steps"
+            node.report("DP123", ("kind",), f"there is no kind of definition {shown(kind.value())}", remedy)
+        read = None
+    else:
+        read = fusions.read_fusion(node, FUNCTIONS | frozenset(functions))
+    diagnostics.extend(node.document.diagnostics.items)
+    if read is None or diagnostics:
+        return None
+    position = node.document.position
+    places = {".".join(map(str, where)): position(leaf.offset) for where, _, leaf in node.walk()}
+    return Definition(
+        name=path.stem,
+        engines=("airflow",),
+        levels=(),
+        file=_below(path, root),
+        sha256=_digest(path, node),
+        options=read[1],
+        fusion=read[0],
+        positions={**places, **{key: position(value.offset) for key, (_, value) in node.entries.items()}},
+    )
+
+
+def _digest(path: FilePath, node: Node) -> str:
+    try:
+        return digest_of(path)
+    except OSError:
+        return hashlib.sha256(node.document.text.encode()).hexdigest()
 
 
 def check_name(path: FilePath) -> tuple[str, str] | None:
@@ -297,6 +335,13 @@ class _Checker:
                 of_name, message, remedy = problem
                 path: Path = ("parameters", name) if of_name else ("parameters", name, "default")
                 self.node.report("DP325", path, message, remedy, key=of_name)
+        for name, trigger in model.triggers.items():
+            said = [key for key in ("file", "message", "audit") if getattr(trigger, key) is not None]
+            if len(said) != 1:
+                message = "a run is started by a file, a message or a call, and this names " + (
+                    " and ".join(said) if said else "none of them"
+                )
+                self.node.report("DP331", ("triggers", name), message, "write one of file, message, audit", key=True)
         if model.on_failure is not None and model.on_failure.function not in self.functions:
             name = model.on_failure.function
             remedy = f"{nearest(name, self.functions)} Others are registered in gcp.executors.functions"
@@ -368,6 +413,19 @@ def _options(model: DefinitionFile) -> Options:
             for name, p in sorted(model.parameters.items())
         ),
         on_failure=model.on_failure.function if model.on_failure else None,
+        triggers=tuple(
+            Trigger(
+                name=name,
+                zone=found.file.zone if found.file else None,
+                prefix=(found.file.prefix or "") if found.file else "",
+                topic=found.message.topic if found.message else None,
+                service=found.audit.service if found.audit else None,
+                method=found.audit.method if found.audit else "",
+                parameters=tuple(sorted(found.parameters.items())),
+                query_variables=tuple(sorted(found.query_variables.items())),
+            )
+            for name, found in sorted(model.triggers.items())
+        ),
     )
 
 

@@ -19,6 +19,35 @@ from dataplatform.config.text import kind_of, shown
 from dataplatform.diagnostics import nearest
 
 PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
+    r"^[A-Za-z0-9_]{1,255}$": ("a namespace of Data Fusion", "use letters, digits and '_' only"),
+    r"^[^\s${}()]+$": ("a macro's name", "write it without spaces and without ${ }, such as landing_bucket"),
+    r"^[a-z0-9_-]{1,250}$": ("a secure key's name", "use lower-case letters, digits, '_' and '-' only"),
+    r"^mapping[A-Za-z0-9._-]*\.ya?ml$": (
+        "a mapping file",
+        "name a file that lies in the Data Fusion folder, such as mapping.dev.yaml",
+    ),
+    r"^[a-z][a-z0-9-]{0,62}(\.[a-z0-9-]{1,62})*\.googleapis\.com$": (
+        "a service of Google's",
+        "write it in full, such as bigquery.googleapis.com",
+    ),
+    r"^[A-Za-z][A-Za-z0-9_.]{0,199}$": (
+        "a method of a service",
+        "write it as the audit log has it, such as google.cloud.bigquery.v2.JobService.InsertJob",
+    ),
+    r"^[A-Za-z0-9._-]{1,100}$": ("a user's name", "use at most 100 letters, digits, '.', '_' and '-'"),
+    r"^[A-Za-z][A-Za-z0-9_-]{0,63}$": (
+        "a pipeline's name",
+        "use at most 64 letters, digits, '_' and '-', a letter first",
+    ),
+    r"^[A-Za-z_][A-Za-z0-9_]{0,99}$": (
+        "a variable's name",
+        "use at most 100 letters, digits and '_', a letter or '_' first",
+    ),
+    r"^[^\s@]+@[^\s@]+\.[^\s@]+$": ("an e-mail address", "write it such as oncall@example.com"),
+    r"^https://[^\s?#@]+$": (
+        "an address",
+        "write it with https://, without a user and without what follows '?': a password comes from token_from",
+    ),
     r"^[a-z][a-z0-9]{0,11}$": (
         "an environment's name",
         "use 1 to 12 lower-case letters and digits, a letter first, such as dev or pr123",
@@ -69,6 +98,28 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": (
         "the id of a release",
         "use at most 64 letters, digits, '.', '_' and '-', a letter or digit first",
+    ),
+    r"^[A-Za-z0-9_.-]{1,100}$": ("a stack's name", "use at most 100 letters, digits, '_', '.' and '-', such as base"),
+    r"^/subscriptions/[0-9a-f-]{36}/resourceGroups/[A-Za-z0-9_.()-]{1,90}/providers/Microsoft\.Network"
+    r"/virtualNetworks/[A-Za-z0-9][A-Za-z0-9_.-]{1,63}$": (
+        "the id of a virtual network",
+        "write /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/virtualNetworks/<name>",
+    ),
+    r"^/subscriptions/[0-9a-f-]{36}/resourceGroups/[A-Za-z0-9_.()-]{1,90}/providers/Microsoft\.Network"
+    r"/privateDnsZones/[a-z0-9.-]{1,253}$": (
+        "the id of a private DNS zone",
+        "write /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Network/privateDnsZones/<zone>",
+    ),
+    r"^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?$": (
+        "a subnet's name",
+        "use at most 80 letters, digits, '_', '.' and '-', a letter or digit first and no '.' or '-' last",
+    ),
+    r"^(0|[1-9][0-9]{0,9})$": ("a number", "use digits only, without a leading 0"),
+    r"^[A-Za-z_][A-Za-z0-9_]{0,63}$": ("a parameter's name", "use at most 64 letters, digits and '_', no digit first"),
+    r"\S": ("a name", "write one that is not blank"),
+    r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$": (
+        "a trigger's name",
+        "use at most 20 lower-case letters, digits and hyphens, a letter first and no hyphen last",
     ),
     r"^UTC([+-](0[0-9]|1[0-4]))?$": ("a time zone of snapshots", "write UTC, or an offset such as UTC+01"),
     r"^(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]|\$bucket:[a-z][a-z0-9-]*)(/.+)?$": (
@@ -172,6 +223,22 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     r"^[A-Za-z_][A-Za-z0-9_-]{0,199}$": (
         "a table's name",
         "use at most 200 letters, digits, '_' and '-', a letter or '_' first",
+    ),
+    r"^[A-Za-z0-9_-]{1,100}$": ("a task's key", "use at most 100 letters, digits, '_' and '-'"),
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": (
+        "a package's name",
+        "use at most 100 letters, digits, '.', '_' and '-', a letter or digit first",
+    ),
+    r"^.{1,260}$": ("a global parameter's name", "use at most 260 characters in one line"),
+    r"^[0-9a-f]{32}$": (
+        "a version of a key",
+        "write its 32 hexadecimal digits, as the end of the key's identifier has them",
+    ),
+    r"^[0-9a-f]{7,64}$": ("a commit", "write its hash, as git rev-parse HEAD prints it"),
+    r"^[0-9a-zA-Z-]{1,127}$": ("the name of a vault's key", "use at most 127 letters, digits and '-'"),
+    r"^https://[a-z0-9-]{3,24}\.vault\.azure\.net/?$": (
+        "a vault's address",
+        "write https://<name>.vault.azure.net/",
     ),
     r"^[A-Za-z_][A-Za-z0-9_]{0,299}$": (
         "a column's name",

@@ -1,9 +1,10 @@
 """The pipelines folder: which files are definitions, and that nothing else is there.
 
 `<directory>/**/*.json` (and `.yaml`, `.yml`) are definitions, `<directory>/jobs/**` are job parameter files (see
-`jobfiles`), `<directory>/data_fusion/**` is what `dp datafusion pull` writes, `<directory>/plugins/**` and
-`<directory>/data/**` are Airflow's (see `airflow_files`). Anything else is a mistake: an ignored file is a pipeline
-that somebody believes to be deployed. A README.md and hidden files are let be.
+`jobfiles`), `<directory>/data_fusion/**` is what `dp datafusion pull` writes, `<directory>/data_factory/**` an
+exported Data Factory, `<directory>/plugins/**` and `<directory>/data/**` are Airflow's (see `airflow_files`). Anything
+else is a mistake: an ignored file is a pipeline that somebody believes to be deployed. A README.md and hidden files are
+let be.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ JOBS = "jobs"
 DATA_FUSION = "data_fusion"
 """Folder of what Data Fusion holds, directly below the pipelines folder."""
 
+DATA_FACTORY = "data_factory"
+"""Folder of an exported Data Factory, which `azure.data_factory` of a stack names and the lint judges."""
+
 PLUGINS, DATA = "plugins", "data"
 """Folders of what Airflow gets beside the DAGs, directly below the pipelines folder (see `airflow_files`)."""
 
-RESERVED = (JOBS, DATA_FUSION, PLUGINS, DATA)
+RESERVED = (JOBS, DATA_FACTORY, DATA_FUSION, PLUGINS, DATA)
 """Folders that hold no definitions."""
 
 
@@ -114,7 +118,7 @@ def _files(root: Path, folder: Path, diagnostics: Diagnostics) -> tuple[list[Pat
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if here == folder:
             # What Data Fusion holds is no definition; `infra.decide` has it read by what reads it.
-            folders[:] = [name for name in folders if name not in (DATA_FUSION, PLUGINS, DATA)]
+            folders[:] = [name for name in folders if name not in (DATA_FACTORY, DATA_FUSION, PLUGINS, DATA)]
         for name in list(folders):
             if (here / name).is_symlink():
                 folders.remove(name)

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
+from dataplatform.config.gcp.lake import TopicPath
 from dataplatform.config.text import control_character
-from dataplatform.config.types import FunctionName
+from dataplatform.config.types import FunctionName, Name
 
 ParameterType = Literal["string", "integer", "number", "boolean"]
 
@@ -79,6 +80,27 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """What starts a run beside a schedule: a file in a zone of the lake, a message, or an entry of the audit log."""
+
+    name: str
+    zone: str | None = None
+    """Of the lake; None for what is no file."""
+    prefix: str = ""
+    """What the file's name begins with."""
+    topic: str | None = None
+    """`projects/…/topics/…`; None for what is no message, and for a topic that the stack makes."""
+    service: str | None = None
+    """Whose call is in the audit log; None for what is no entry of it."""
+    method: str = ""
+    """The call's method."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Parameter of the run and field of the event, sorted."""
+    query_variables: tuple[tuple[str, str], ...] = ()
+    """Query variable of the run and field of the event, sorted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """What a definition says of the pipeline as a whole."""
 
@@ -91,6 +113,8 @@ class Options:
     """By name."""
     on_failure: str | None = None
     """Function that is told of a failed run."""
+    triggers: tuple[Trigger, ...] = ()
+    """By name."""
 
 
 def _wrong(code: str, message: str, remedy: str) -> PydanticCustomError:
@@ -195,6 +219,8 @@ Owner = Annotated[str, _text(100), Field(min_length=1, max_length=100)]
 Tag = Annotated[str, _text(100), Field(min_length=1, max_length=100)]
 Description = Annotated[str, _text(4000), Field(min_length=1, max_length=4000)]
 Pool = Annotated[str, _text(250), Field(min_length=1, max_length=250)]
+QueryVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")]
 Scalar = Annotated[Any, WithJsonSchema({"anyOf": [{"type": kind} for kind in ("string", "number", "boolean")]})]
 
 
@@ -235,6 +261,49 @@ class ScheduleFile(_FileModel):
     """Five fields (minute, hour, day of the month, month, day of the week), or a preset such as @daily."""
     timezone: TimeZone = "UTC"
     """Time zone that the fields are read in, such as Europe/Berlin."""
+
+
+class FileTriggerFile(_FileModel):
+    """A file that arrives in the lake: an object is complete."""
+
+    zone: Name
+    """Zone of the stack's lake."""
+    prefix: Annotated[str, _text(500), Field(min_length=1, max_length=500)] | None = None
+    """What the object's name begins with; any where left out."""
+
+
+class MessageTriggerFile(_FileModel):
+    """A message of Pub/Sub."""
+
+    topic: TopicPath | None = None
+    """The topic, as projects/<project>/topics/<name>; the stack makes one where left out."""
+
+
+class AuditTriggerFile(_FileModel):
+    """A call that Cloud Audit Logs writes down, in the stack's region."""
+
+    service: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}(\.[a-z0-9-]{1,62})*\.googleapis\.com$")]
+    """Service that was called, such as bigquery.googleapis.com."""
+    method: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.]{0,199}$")]
+    """Method as the log has it, such as google.cloud.bigquery.v2.JobService.InsertJob."""
+
+
+EventField = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class TriggerFile(_FileModel):
+    """What starts a run: one of `file`, `message` and `audit`, and which of its fields the run is given."""
+
+    file: FileTriggerFile | None = None
+    """A file that arrives in the lake."""
+    message: MessageTriggerFile | None = None
+    """A message of Pub/Sub."""
+    audit: AuditTriggerFile | None = None
+    """A call that the audit log has."""
+    parameters: dict[str, EventField] = {}
+    """Parameter of the pipeline -> field of the event that is its value."""
+    query_variables: dict[QueryVariable, EventField] = {}
+    """Query variable of the run, such as start_date -> field of the event that is its value."""
 
 
 class ParameterFile(_FileModel):

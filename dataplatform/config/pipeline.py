@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from dataplatform.config.datafusion_definition import FusionRuns
 from dataplatform.config.options import (
     CallRetryFile,
     Description,
@@ -30,6 +31,8 @@ from dataplatform.config.options import (
     RetriesFile,
     ScheduleFile,
     Tag,
+    TriggerFile,
+    TriggerName,
 )
 from dataplatform.config.text import control_character
 from dataplatform.diagnostics import Position
@@ -281,6 +284,9 @@ class DefinitionFile(_FileModel):
         {}, description="Values a run may be given, by name; $parameter:name stands for one in STEP_PROPERTIES."
     )
     on_failure: OnFailureFile | None = Field(None, description="Who is told of a failed run.")
+    triggers: dict[TriggerName, TriggerFile] = Field(
+        {}, description="Files and messages that start a run on Cloud Workflows, by name."
+    )
     run: ChosenRunner | None = Field(
         None,
         description="How Airflow runs the jobs of the steps that do not say it themselves; the stack's "
@@ -379,8 +385,10 @@ class Definition:
     options: Options = field(default_factory=Options)
     run: ChosenRunner | None = None
     """How Airflow runs the jobs of steps that do not say it themselves."""
+    fusion: FusionRuns | None = None
+    """Of `kind: datafusion`: what it says; there are no levels then."""
     positions: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False)
-    """Top-level key → where its value stands, for the keys the file has."""
+    """Top-level key → where its value stands, for the keys the file has; of `kind: datafusion` dotted paths too."""
 
     def steps(self) -> tuple[StepDef, ...]:
         """All steps in the order of the file."""

@@ -11,11 +11,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dataplatform.config.azure.base import Base
+from dataplatform.config.azure.data_factory import DataFactory
 from dataplatform.config.azure.databricks import Databricks
 from dataplatform.config.azure.identities import Identity
 from dataplatform.config.azure.key_vault import KeyVault
 from dataplatform.config.azure.lake import AzureLake
 from dataplatform.config.azure.monitoring import AzureMonitoring
+from dataplatform.config.azure.network import AzureNetwork
 from dataplatform.config.gcp.bigquery import BigQuery
 from dataplatform.config.gcp.cloud_sql import CloudSql
 from dataplatform.config.gcp.composer import Composer
@@ -23,8 +26,10 @@ from dataplatform.config.gcp.data_fusion import DataFusion
 from dataplatform.config.gcp.executors import Executors
 from dataplatform.config.gcp.kms import Kms
 from dataplatform.config.gcp.lake import Lake
+from dataplatform.config.gcp.monitoring import Monitoring
 from dataplatform.config.gcp.network import Network
 from dataplatform.config.gcp.secrets import Secret
+from dataplatform.config.gcp.triggers import Triggers
 from dataplatform.config.gcp.workflows import Workflows
 from dataplatform.config.model import Model
 from dataplatform.config.types import (
@@ -66,6 +71,10 @@ class Gcp(Model):
     cloud_sql: dict[Name, CloudSql] = {}
     """Cloud SQL instances for PostgreSQL, by name."""
     executors: Executors = Executors()
+    triggers: Triggers = Triggers()
+    """How Cloud Scheduler and Eventarc start workflows, where definitions ask for it."""
+    monitoring: Monitoring | None = None
+    """Who is told of failures, and a dashboard; none where left out."""
 
 
 class Azure(Model):
@@ -76,11 +85,17 @@ class Azure(Model):
     location: AzureLocation
     prefix: AzurePrefix
     """What every name begins with. Some are global: take something that is the company's own."""
+    base: Base | None = None
+    """The stack that environments share, where this one uses it: a vault for QA, and data for integration tests."""
     identities: dict[Name, Identity] = {}
+    network: AzureNetwork | None = None
+    """Its own or another's virtual network, with private endpoints; all is reached by public addresses without one."""
     lake: AzureLake | None = None
     key_vault: KeyVault | None = None
     monitoring: AzureMonitoring | None = None
     databricks: Databricks | None = None
+    data_factory: DataFactory | None = None
+    """A Data Factory and what its exported folder holds; none where left out."""
 
 
 class Domain(Model):

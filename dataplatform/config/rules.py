@@ -20,10 +20,14 @@ from dataplatform.config.rules_bigquery import bigquery_rules
 from dataplatform.config.rules_cloud_sql import cloud_sql_rules
 from dataplatform.config.rules_composer import composer_rules
 from dataplatform.config.rules_data_fusion import data_fusion_rules
+from dataplatform.config.rules_deploy import deploy_rules
 from dataplatform.config.rules_kms import kms_rules
 from dataplatform.config.rules_lake import lake_rules
+from dataplatform.config.rules_monitoring import monitoring_rules
 from dataplatform.config.rules_network import network_rules
+from dataplatform.config.rules_on_demand import on_demand_rules
 from dataplatform.config.rules_secrets import secret_rules
+from dataplatform.config.rules_triggers import trigger_rules
 from dataplatform.config.stepproperties import PLACEHOLDER
 from dataplatform.config.text import dotted, shown
 from dataplatform.diagnostics import nearest
@@ -61,6 +65,10 @@ def check_platform(platform: Platform, findings: Findings) -> None:
     domain_rules(platform, findings)
     network_rules(gcp, findings)
     cloud_sql_rules(gcp, findings)
+    trigger_rules(gcp, findings)
+    deploy_rules(platform, findings)
+    monitoring_rules(platform, findings)
+    on_demand_rules(gcp, findings)
     _labels(platform, findings)
     if platform.pipelines is not None and gcp.composer is None and gcp.workflows is None and gcp.airflow_bucket is None:
         findings.tell(
@@ -104,8 +112,13 @@ def _labels(platform: Platform, findings: Findings) -> None:
 
 def check_values(platform: Node, tell: Callable[[int, str, str, str, str], None]) -> None:
     """Plain-text secrets and placeholders among the values of a platform, whatever their place."""
+    declared = platform.at(("gcp", "secrets"))
+    names = set(declared.entries) if declared is not None else set()
     for path, key, leaf in platform.walk():
         if path[:2] == ("gcp", "secrets"):
+            continue
+        # What a secure key has its value from is the name of a secret, which is no secret.
+        if path[:4] == ("gcp", "data_fusion", "deploy", "secure_keys") and leaf.scalar in names:
             continue
         what = plain_secret(key, leaf.scalar)
         if what:

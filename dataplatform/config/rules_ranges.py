@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ _CIDR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}")
 _REFUSED: Final = (
     ("0.0.0.0/8", "the local network"),
     ("127.0.0.0/8", "the loopback"),
+    ("168.63.129.16/32", "Azure's own services"),
     ("169.254.0.0/16", "link-local addresses"),
     ("199.36.153.4/30", "restricted.googleapis.com"),
     ("199.36.153.8/30", "private.googleapis.com"),
@@ -94,7 +95,13 @@ def _written(value: Any, at: Path) -> Iterator[Range]:
 
 def range_rules(gcp: Gcp, findings: Findings) -> None:
     """Overlaps, ranges that no network can have, and ranges that are too small."""
-    ranges = ranges_of(gcp)
+    distinct_ranges(ranges_of(gcp), findings)
+    if gcp.network is not None:
+        _sizes(gcp, findings)
+
+
+def distinct_ranges(ranges: Sequence[Range], findings: Findings) -> None:
+    """Ranges of one network: none overlaps another, and each is one that a network can have."""
     for index, found in enumerate(ranges):
         for other in ranges[:index]:
             if found.network.overlaps(other.network):
@@ -106,8 +113,6 @@ def range_rules(gcp: Gcp, findings: Findings) -> None:
                     needs=(other.at,),
                 )
         _possible(found, findings)
-    if gcp.network is not None:
-        _sizes(gcp, findings)
 
 
 def _possible(found: Range, findings: Findings) -> None:

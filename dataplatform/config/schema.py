@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dataplatform.config.datafusion_definition import FusionFile
 from dataplatform.config.pipeline import DefinitionFile
 from dataplatform.config.platform import Platform
 from dataplatform.config.stackfile import NAMESPACE, PLATFORM_KEY, PROVIDERS, PULUMI_KEYS
@@ -42,5 +43,15 @@ def stack_schema() -> dict[str, Any]:
 
 
 def definition_schema() -> dict[str, Any]:
-    """The schema of a pipeline definition."""
-    return {"$schema": DIALECT, **DefinitionFile.model_json_schema(by_alias=True)}
+    """The schema of a pipeline definition: of levels, threads and steps, or of the kind that its `kind` names."""
+    steps = DefinitionFile.model_json_schema(by_alias=True)
+    fusion = FusionFile.model_json_schema()
+    shared = {**steps.pop("$defs", {}), **fusion.pop("$defs", {})}
+    shared |= {"DefinitionFile": steps, "FusionFile": fusion}
+    return {
+        "$schema": DIALECT,
+        "title": "A definition",
+        "type": "object",
+        "anyOf": [{"$ref": "#/$defs/DefinitionFile"}, {"$ref": "#/$defs/FusionFile"}],
+        "$defs": shared,
+    }

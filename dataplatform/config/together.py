@@ -1,4 +1,4 @@
-"""What definitions ask of each other and of their stack: the pipelines they run, and who keeps their schedules."""
+"""What definitions ask of each other and of their stack: the pipelines they run, and what they refer to."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ class Given:
     """Executor functions besides the framework's own."""
     workflows: frozenset[str] = frozenset()
     """Workflows that are not compiled from definitions of the project."""
-    keeps_schedules: bool = True
-    """Whether something starts runs when they are due."""
     references: frozenset[tuple[str, str]] = frozenset()
     """`kind:name` and what it stands for."""
     run: ChosenRunner = "http"
@@ -51,11 +49,6 @@ def check_across(definitions: Sequence[Definition], names: Collection[str], give
             elif _reaches(step.executor, definition.name, runs):
                 message = f"running {shown(step.executor)} runs {shown(definition.name)} again, without end"
                 _add(diagnostics, "DP323", definition, place, message, "break the circle: take one of its steps out")
-        if definition.options.schedule is not None and not given.keeps_schedules:
-            place = definition.positions.get("schedule", Position(definition.file))
-            message = "the stack runs pipelines on Cloud Workflows only, which keeps no schedules"
-            remedy = "add gcp.composer to the stack, or take the schedule out and start runs from elsewhere"
-            _add(diagnostics, "DP328", definition, place, message, remedy)
         found = [*problems_of(definition, context), *problems_of_runs(definition, given.run, context)]
         for place, problem in [*found, *problems_of_engines(definition)]:
             _add(diagnostics, problem.code, definition, place, problem.message, problem.remedy, problem.path)

@@ -17,12 +17,19 @@ from infra.decide import Decided, decide
 
 State = Literal["derived", "component", "missing", "extra", "elsewhere"]
 
-IDENTITIES: Mapping[str, str] = {"composer": "composer", "workflows": "workflows", "datafusion": "data_fusion"}
+IDENTITIES: Mapping[str, str] = {
+    "composer": "composer",
+    "workflows": "workflows",
+    "datafusion": "data_fusion",
+    "triggers": "triggers",
+}
 """Account of a stack → the identity that the derivation speaks of. Others are not compared."""
 
 COMPONENT_OWNED: Mapping[tuple[str, str], str] = {
     ("composer", "roles/composer.worker"): "be a worker of the environment",
     ("workflows", "roles/logging.logWriter"): "write the executions' logs",
+    ("triggers", "roles/logging.logWriter"): "write the logs of the workflows between events and pipelines",
+    ("function:intermediate", "roles/run.invoker"): "call the executors",
     ("data_fusion", "roles/dataproc.worker"): "be a cluster of Dataproc",
     ("data_fusion", "roles/datafusion.runner"): "report to the instance",
     ("data_fusion", "roles/storage.objectUser"): "read and write the lake: what its pipelines do is in the instance",
@@ -42,6 +49,9 @@ _ACCOUNT = "gcp:serviceaccount/account:Account"
 _AGENT = "gcp:projects/serviceIdentity:ServiceIdentity"
 _ON: Mapping[str, str] = {
     "gcp:bigquery/datasetIamMember:DatasetIamMember": "projects/{project}/datasets/{datasetId}",
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": (
+        "projects/{project}/locations/{location}/repositories/{repository}"
+    ),
     "gcp:cloudfunctions/functionIamMember:FunctionIamMember": (
         "projects/{project}/locations/{region}/functions/{cloudFunction}"
     ),
@@ -129,6 +139,10 @@ def compare(decided: Decided, resources: Sequence[RecordedResource]) -> Report:
     if gcp is not None and names is not None:
         home = f"{gcp.project}.iam.gserviceaccount.com"
         emails = {IDENTITIES[key]: f"{n}@{home}" for key, n in sorted(names.accounts.items()) if key in IDENTITIES}
+        if names.executors is not None:
+            # Who builds the images runs no pipeline.
+            ids = {key: n for key, n in names.executors.accounts.items() if key != "build"}
+            emails |= {f"function:{key}": f"{n}@{home}" for key, n in sorted(ids.items())}
         # The workflows of a domain run as an account of its own project.
         for domain, compiled in decided.pipelines.domains.items():
             if compiled.workflows and decided.loaded.platform.pipelines is not None:
@@ -142,7 +156,9 @@ def compare(decided: Decided, resources: Sequence[RecordedResource]) -> Report:
     for grant in sorted(given):
         identity = known[grant.identity]
         if (identity, grant.role, grant.on) not in wanted:
-            why = COMPONENT_OWNED.get((identity.partition(":")[0], grant.role)) or BY_THE_STACK_FILE.get(grant.by, "")
+            # An identity of a domain is called after it.
+            reasons = (COMPONENT_OWNED.get((key, grant.role)) for key in (identity, identity.partition(":")[0]))
+            why = next(filter(None, reasons), None) or BY_THE_STACK_FILE.get(grant.by, "")
             state: State = "component" if why else "extra"
             rows.append(Row(identity=identity, role=grant.role, on=grant.on, state=state, why=why))
     return Report(

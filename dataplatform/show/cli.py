@@ -1,4 +1,4 @@
-"""The commands `graph`, `explain`, `diff`, `import`, `schema`, `iam` and `new`, to be added to `dp`.
+"""The commands `graph`, `explain`, `diff`, `import`, `schema`, `iam`, `new` and `wheel`, to be added to `dp`.
 
 Heavy modules are imported inside the commands, as in `dataplatform.cli`.
 """
@@ -188,10 +188,11 @@ def new() -> None:
 @new.command("pipeline")
 @click.argument("name")
 @click.option("--engine", type=click.Choice(["workflows", "airflow"]), default="workflows", show_default=True)
+@click.option("--kind", type=click.Choice(["steps", "datafusion"]), default="steps", show_default=True)
 @click.option("--directory", default="pipelines", show_default=True, help="Folder of the definitions.")
 @_JSON
 @click.pass_context
-def new_pipeline(ctx: click.Context, name: str, engine: str, directory: str, as_json: bool) -> int:
+def new_pipeline(ctx: click.Context, name: str, engine: str, kind: str, directory: str, as_json: bool) -> int:
     """Write a definition NAME.yaml to begin with; it is right as it stands."""
 
     def body(output: Output) -> None:
@@ -199,7 +200,7 @@ def new_pipeline(ctx: click.Context, name: str, engine: str, directory: str, as_
 
         output.root = root = _root(ctx)
         word = {"workflows": "cloud_workflows", "airflow": "composer"}[engine]
-        _made(output, made.pipeline(root, name, folder=directory, engine=word))
+        _made(output, made.pipeline(root, name, folder=directory, engine=word, kind=kind))
 
     return execute(Output("new", as_json), body)
 
@@ -220,6 +221,46 @@ def new_stack(ctx: click.Context, name: str, project: str, region: str, as_json:
         _made(output, made.stack(root, name, project=project, region=region))
 
     return execute(Output("new", as_json), body)
+
+
+@new.command("transformations")
+@click.argument("name")
+@_JSON
+@click.pass_context
+def new_transformations(ctx: click.Context, name: str, as_json: bool) -> int:
+    """Write a package of transformations NAME, with its tests on local Spark, expectations and a notebook."""
+
+    def body(output: Output) -> None:
+        from dataplatform.show.new import Made
+        from dataplatform.show.transformations import new_package
+
+        output.root = root = _root(ctx)
+        _made(output, Made(files=tuple(new_package(root, name))))
+
+    return execute(Output("new", as_json), body)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--release", required=True, help="The release: the wheel's version, such as 1.4.0.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: dist in FOLDER]")
+@_JSON
+@click.pass_context
+def wheel(ctx: click.Context, folder: Path, release: str, out: Path | None, as_json: bool) -> int:
+    """Build the wheel of a package of transformations: the same files and release give the same bytes."""
+
+    def body(output: Output) -> None:
+        import hashlib
+
+        from dataplatform.show.transformations import build_wheel, write_wheel
+
+        output.root = root = _root(ctx)
+        name, data = build_wheel(root / folder, release)
+        file = write_wheel((out if out is not None else root / folder / "dist") / name, data)
+        output.data = {"file": str(file), "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        output.say(str(file))
+
+    return execute(Output("wheel", as_json), body)
 
 
 @new.command("editor")
@@ -248,5 +289,5 @@ def _made(output: Output, made: Made) -> None:
         output.say(line)
 
 
-COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema, iam, new)
+COMMANDS: tuple[click.Command, ...] = (graph, explain, diff, import_, schema, iam, new, wheel)
 """All of them: `for command in COMMANDS: dp.add_command(command)`."""

@@ -108,6 +108,8 @@ def import_(file: Path, out: Path | None = None, *, functions: Collection[str] =
         RefusedError: the other notation has no way to say it, or `out` is there already.
     """
     definition = _definition(file, None, functions)
+    if definition.fusion is not None:
+        raise RefusedError(f"{file} is of kind datafusion, which AEF's format does not have; keep it as it is")
     node, found = load_document(file)
     if node is None or found:
         raise InputError(found)

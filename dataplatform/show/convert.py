@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dataplatform.config.options import DEFAULT_OWNER, Options
+from dataplatform.config.options import DEFAULT_OWNER, Options, Trigger
 from dataplatform.config.pipeline import ENGINES, WHOLE, Definition, StepDef
 from dataplatform.show.yaml_text import dump
 
@@ -81,8 +81,22 @@ def _options(options: Options) -> dict[str, Any]:
             for p in options.parameters
         },
         "on_failure": {"function": options.on_failure} if options.on_failure else None,
+        "triggers": {trigger.name: _trigger(trigger) for trigger in options.triggers},
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _trigger(trigger: Trigger) -> dict[str, Any]:
+    """What starts a run, as it is written."""
+    what: dict[str, Any] = (
+        {"file": {"zone": trigger.zone, **({"prefix": trigger.prefix} if trigger.prefix else {})}}
+        if trigger.zone is not None
+        else {"audit": {"service": trigger.service, "method": trigger.method}}
+        if trigger.service is not None
+        else {"message": {"topic": trigger.topic} if trigger.topic is not None else {}}
+    )
+    given = {"parameters": dict(trigger.parameters), "query_variables": dict(trigger.query_variables)}
+    return {**what, **{key: value for key, value in given.items() if value}}
 
 
 def _step(step: StepDef, engine: str) -> dict[str, Any]:

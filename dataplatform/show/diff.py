@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
 
-from dataplatform.compile.plan import Level, Operation, Parameter, Plan, Step
+from dataplatform.compile.plan import FusionRuns, Level, Operation, Parameter, Plan, Step
 from dataplatform.show.changes import Change, Kind, as_dicts
 from dataplatform.show.diff_text import render
 from dataplatform.show.words import masked
@@ -97,6 +97,9 @@ def _plain(value: object) -> Any:
     if isinstance(value, Operation):
         values = {_dotted(path): name for path, name in value.values}
         return {"executor": value.executor, "arguments": dict(value.arguments), "values": values}
+    if isinstance(value, FusionRuns):
+        plain = {key: part for key, part in asdict(value).items() if key != "written"}
+        return plain | {"arguments": dict(value.arguments)}
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from dataplatform.compile.plan import Level, Plan, Retry, Step, Thread
 from dataplatform.config.options import DEFAULT_OWNER
 from dataplatform.config.text import escaped
+from dataplatform.show import fusion
 from dataplatform.show.words import (
     count,
     duration,
@@ -30,6 +31,8 @@ _CONCURRENT = 20
 
 def explain(plan: Plan) -> str:
     """The plan as plain text of at most a hundred columns, long names aside."""
+    if plan.fusion is not None:
+        return fusion.explain(plan)
     steps = plan.steps()
     widest = max((len(level.threads) for level in plan.levels), default=0)
     retries = tuple(dict.fromkeys(step.retry for step in steps))
@@ -62,7 +65,7 @@ def explain(plan: Plan) -> str:
 
 def worst_case(plan: Plan) -> int:
     """Seconds a run can last, counting each step's timeout: the longest thread of each level, one after the other."""
-    return _along(plan, longest)
+    return _along(plan, longest) if plan.fusion is None else fusion.worst_case(plan.fusion)
 
 
 def best_case(plan: Plan) -> int:
@@ -95,6 +98,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
             }
             for level in plan.levels
         ],
+        **({"datafusion": fusion.as_dict(plan)} if plan.fusion is not None else {}),
     }
 
 

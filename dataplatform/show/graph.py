@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataplatform.compile.plan import Level, Plan, Step
 from dataplatform.config.text import escaped
+from dataplatform.show.fusion import pictured
 from dataplatform.show.svg import svg
 from dataplatform.show.words import count, doer, times
 
@@ -24,6 +25,7 @@ def mermaid(plan: Plan) -> str:
 
     Ids are numbers, so that any job name is safe; in labels, what Mermaid could act on is written as an entity.
     """
+    plan = pictured(plan)
     steps = len(plan.steps())
     words = f"{count(steps, 'step')} in {count(len(plan.levels), 'level')}"
     lines = [

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from dataplatform.config import azure, gcp, options, pipeline, platform
+from dataplatform.config import azure, datafusion_definition, gcp, options, pipeline, platform
 from dataplatform.config.schema import definition_schema, stack_schema
 
 Kind = Literal["stack", "definition"]
@@ -170,7 +170,6 @@ DESCRIPTIONS: Final = MappingProxyType(
         "Zone.notifications": "Messages about its objects, by name.",
         "Pipelines.directory": "Folder of the definitions, relative to the project's root.",
         "Pipelines.parameters": "Values that definitions may refer to.",
-        "Workflows.call_log_level": "Which calls of a workflow are logged.",
         "Workload.cpu": "vCPUs of one.",
         "Workload.memory_gb": "Memory of one, in GB.",
         "Workload.storage_gb": "Storage of one, in GB.",
@@ -246,7 +245,7 @@ def _documented() -> dict[tuple[str, str], str]:
         for cloud in (azure, gcp)
         for part in pkgutil.iter_modules(cloud.__path__)
     ]
-    for module in (platform, pipeline, options, *parts):
+    for module in (platform, pipeline, options, datafusion_definition, *parts):
         for item in ast.parse(inspect.getsource(module)).body:
             if not isinstance(item, ast.ClassDef) or not _is_model(getattr(module, item.name, None)):
                 continue

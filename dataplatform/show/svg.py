@@ -18,6 +18,7 @@ from html import escape
 
 from dataplatform.compile.plan import Level, Plan, Step
 from dataplatform.config.text import escaped
+from dataplatform.show.fusion import pictured
 from dataplatform.show.words import count, doer, duration, engines, polls, times
 
 MARKS: Mapping[str, tuple[str, str]] = {
@@ -73,6 +74,7 @@ def svg(plan: Plan, states: Mapping[str, str] | None = None) -> str:
         plan: What is drawn.
         states: Step id → its state, such as `succeeded` or `failed`, of a run; a step without one has none shown.
     """
+    plan = pictured(plan)
     picture = _Picture(states)
     body = picture.draw(plan)
     described = _plain(_described(plan, states))

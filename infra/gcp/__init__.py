@@ -19,18 +19,23 @@ from infra.gcp.composition import Composition, GcpArgs
 from infra.gcp.dags import dags
 from infra.gcp.data_fusion import data_fusion
 from infra.gcp.domains import domains
+from infra.gcp.executors import executors
 from infra.gcp.keys import ciphertexts, key_access, keys
 from infra.gcp.lake import lake, lake_access
+from infra.gcp.monitoring import monitoring
 from infra.gcp.network import network
 from infra.gcp.secrets import secrets
+from infra.gcp.triggers import triggers
 from infra.gcp.workflows import workflows
 from infra.layout import key_users, required_apis
+from infra.starts import Started, started_agents
 
 __all__ = ["GcpArgs", "compose"]
 
 PARTS = (
     network,
     lake,
+    executors,
     composer,
     workflows,
     data_fusion,
@@ -43,21 +48,24 @@ PARTS = (
     access,
     dags,
     domains,
+    triggers,
+    monitoring,
 )
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 
 
 def compose(args: GcpArgs) -> dict[str, pulumi.Input[object]]:
     """Register the stack's resources; returns its outputs."""
-    platform, gcp = args.platform, args.gcp
+    platform, gcp, started = args.platform, args.gcp, Started.of(args.starts)
     provider = Provider("gcp", project=gcp.project, region=gcp.region)
     labels = Labels.of(platform.labels, environment=platform.environment, stack=args.stack)
     services = ProjectServices(
         "services",
         ProjectServicesArgs(
             project=gcp.project,
-            apis=required_apis(gcp),
-            agents=frozenset(agent for agents in key_users(gcp).values() for agent in agents),
+            apis=required_apis(gcp, started),
+            agents=frozenset(agent for agents in key_users(gcp, started).values() for agent in agents)
+            | started_agents(args.starts),
         ),
         pulumi.ResourceOptions(providers={"gcp": provider}),
     )

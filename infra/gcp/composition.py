@@ -9,6 +9,7 @@ import pulumi
 from pulumi_gcp import Provider
 
 from components.gcp.composer import Composer as ComposerEnvironment
+from components.gcp.data_fusion import DataFusion
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
 from components.gcp.services import ProjectServices
@@ -17,9 +18,11 @@ from dataplatform.config.airflow_files import AirflowFile
 from dataplatform.config.gcp.bigquery import Column
 from dataplatform.config.platform import Gcp, Platform
 from infra.access import own_instance
+from infra.fusion_objects import FusionObjects
 from infra.gcp.network_outputs import NetworkOutputs
 from infra.naming import GcpNames
 from infra.pipelines import CompiledPipelines
+from infra.starts import Start
 
 _API_OF = {"dataset": "bigquery", "function": "cloudfunctions", "instance": "datafusion", "repository": "dataform"}
 """The API that a grant on something of a kind calls; Cloud Run's for services and jobs."""
@@ -36,10 +39,16 @@ class GcpArgs:
     pipelines: CompiledPipelines
     secret_values: Mapping[str, pulumi.Output[str]]
     """Secret outputs by the names of `gcp.secrets`."""
+    job_files: tuple[tuple[str, str], ...] = ()
+    """Job parameter files that the stack's own functions read, by name."""
+    starts: tuple[Start, ...] = ()
+    """What starts the workflows besides people."""
     schemas: Mapping[tuple[str, str], Sequence[Column]] = field(default_factory=dict)
     """Columns of the BigQuery tables, by dataset and table."""
     airflow_files: Sequence[AirflowFile] = ()
     """Plugins and data files that go to Airflow with the DAGs."""
+    fusion_objects: FusionObjects = field(default_factory=FusionObjects)
+    """What the stack brings to its Data Fusion instance."""
 
 
 @dataclass(kw_only=True)
@@ -58,7 +67,10 @@ class Composition:
     """Buckets of the lake, by zone."""
     identities: dict[str, pulumi.Output[str]] = field(default_factory=dict)
     """IAM members a stack file may refer to as `$<name>`."""
+    workflow_ids: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """`projects/…/workflows/…` of each workflow, by definition."""
     composer: ComposerEnvironment | None = None
+    data_fusion: DataFusion | None = None
     grantable: dict[str, pulumi.Resource] = field(default_factory=dict)
     """What pipelines may need a right on and the stack makes, by its path (`On.path`): a grant on it waits for it."""
     late_grants: Sequence[pulumi.Resource] = ()

@@ -8,6 +8,7 @@ from components.gcp.composer import DagPlace
 from components.gcp.dag_assets import DagAssets, DagAssetsArgs
 from dataplatform.compile.runtime import runtime_files
 from infra.gcp.composition import Composition
+from infra.gcp.on_demand import on_demand, wants_on_demand
 
 PREFIX = "dags"
 """Where every environment looks for DAGs in its bucket."""
@@ -17,7 +18,7 @@ def dags(c: Composition) -> None:
     """The DAGs and the runtime they import, plugins and data files, in the environment's bucket."""
     compiled = c.args.pipelines
     place = _place(c)
-    if place is None or not (compiled.dags or c.args.airflow_files):
+    if place is None or not (compiled.dags or c.args.airflow_files or wants_on_demand(c)):
         return
     made = DagAssets(
         "dags",
@@ -34,6 +35,7 @@ def dags(c: Composition) -> None:
     c.outputs["dags"] = dict(compiled.dag_ids)
     if made.file_objects:
         c.outputs["airflow_files"] = sorted(made.file_objects)
+    on_demand(c, place, made)
 
 
 def bucket_of_others(bucket: str) -> DagPlace:

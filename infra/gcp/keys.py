@@ -12,6 +12,7 @@ from components.gcp.services import ProjectServices
 from dataplatform.config.gcp.kms import KeyUse, ServiceKey
 from infra.gcp.composition import Composition, GcpArgs
 from infra.layout import key_places, key_rings, key_users
+from infra.starts import Started
 
 
 def keys(
@@ -22,9 +23,10 @@ def keys(
     A service with keys in several places has by its name the one of its first.
     """
     gcp = args.gcp
-    agents = key_users(gcp)
+    started = Started.of(args.starts)
+    agents = key_users(gcp, started)
     found: dict[str, EncryptionKey] = {}
-    for ring in key_rings(gcp):
+    for ring in key_rings(gcp, started):
         kms = Kms(
             ring.component,
             KmsArgs(
@@ -44,7 +46,7 @@ def keys(
         )
         found |= {f"{service}/{ring.location}": key for service, key in kms.keys.items()}
         found |= {f"key/{name}": key for name, key in kms.own_keys.items()}
-    return found | {service: found[f"{service}/{places[0]}"] for service, places in key_places(gcp).items()}
+    return found | {service: found[f"{service}/{places[0]}"] for service, places in key_places(gcp, started).items()}
 
 
 def key_access(c: Composition) -> None:

@@ -29,6 +29,8 @@ def lake(c: Composition) -> None:
         c.opts,
     )
     c.buckets = made.buckets
+    # A grant on a bucket waits for the lake: its name alone would not make it.
+    c.grantable |= {f"b/{bucket}": made for bucket in c.names.buckets.values()}
     c.outputs["buckets"] = dict(made.buckets)
     notifications = {zone: found.notifications for zone, found in config.zones.items() if found.notifications}
     if notifications:

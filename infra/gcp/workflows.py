@@ -30,4 +30,5 @@ def workflows(c: Composition) -> None:
         c.opts,
     )
     c.identities["workflows"] = made.member
+    c.workflow_ids = made.workflow_ids
     c.outputs["workflows"] = dict(made.workflow_ids)

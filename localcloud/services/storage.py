@@ -300,6 +300,7 @@ class ManagedFolder(GoogleResource):
         row = store.find(call.tx, BUCKET, bucket)
         if row is None:
             raise ApiError(404, "notFound", "The specified bucket does not exist.")
+        checks.require_api(call, str(row.project), self.api)
         if not name.endswith("/") or name.startswith("/") or "//" in name:
             raise ApiError(400, "invalid", f"Invalid managed folder name: '{name}'")
         if row.outputs.get("uniformBucketLevelAccess") is not True:
@@ -324,6 +325,7 @@ class Notification(GoogleResource):
         bucket = store.find(call.tx, BUCKET, str(values.get("bucket", "")))
         if bucket is None:
             raise ApiError(404, "notFound", "The specified bucket does not exist.")
+        checks.require_api(call, str(bucket.project), self.api)
         topic = str(values.get("topic", "")).removeprefix("//pubsub.googleapis.com/")
         if "/" not in topic:
             topic = f"projects/{bucket.project}/topics/{topic}"

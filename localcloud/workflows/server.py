@@ -1,4 +1,6 @@
-"""The REST doors of Workflows v1 and Workflow Executions v1 on one local port; with a whole world, Data Fusion's too.
+"""The REST doors of Workflows v1 and Workflow Executions v1 on one local port.
+
+With a whole world, those of Data Fusion, BigQuery and Azure Resource Manager too.
 
 Google's own clients work with nothing but the endpoint changed; the paths are those of the discovery documents. There
 is no authentication: the port listens on the loopback address only.
@@ -13,6 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from localcloud.arm import ArmDoor
+from localcloud.arm_server import respond
+from localcloud.bigquery.doors import BigQueryDoor
 from localcloud.cdap.doors import DataFusionDoors
 from localcloud.cdap.server import serve_request
 from localcloud.errors import ApiError
@@ -30,8 +35,12 @@ _BODY_LIMIT = 4 * 1024 * 1024
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "embedded-cloud"
+    # Headers and body go out in two writes: with it, the second waits 40 ms for the first one's acknowledgement.
+    disable_nagle_algorithm = True
     api: Api
     data_fusion: DataFusionDoors | None = None
+    bigquery: BigQueryDoor | None = None
+    arm: ArmDoor | None = None
 
     def handle(self) -> None:
         """Serve one client's connection, in a thread of its own that has its own connection to the database."""
@@ -45,6 +54,12 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(parts.path).lstrip("/")
         if self.data_fusion is not None and path.startswith("datafusion/"):
             serve_request(self, self.data_fusion.answer, self.path)
+            return
+        if self.bigquery is not None and path.startswith("bigquery/v2/"):
+            serve_request(self, self.bigquery.answer, self.path)
+            return
+        if self.arm is not None and (path == "subscriptions" or path.startswith("subscriptions/")):
+            respond(self, self.arm)
             return
         raw = self._read()
         if raw is None:
@@ -165,7 +180,10 @@ def serve(
     workflows = WorkflowsService(world)
     executions = ExecutionsService(world, routes=routes, time_scale=time_scale, on_event=on_event)
     data_fusion = DataFusionDoors(world, time_scale) if isinstance(world, World) else None
-    handler = type("Handler", (_Handler,), {"api": Api(workflows, executions), "data_fusion": data_fusion})
+    arm = ArmDoor(world) if isinstance(world, World) else None
+    bigquery = BigQueryDoor(world) if isinstance(world, World) else None
+    doors = {"api": Api(workflows, executions), "data_fusion": data_fusion, "arm": arm, "bigquery": bigquery}
+    handler = type("Handler", (_Handler,), doors)
     http = _HttpServer(("127.0.0.1", port), handler)
     server = Server(http, workflows, executions)
     executions.callback_base = server.url

@@ -18,6 +18,19 @@ from tests.infra.inventory import ROOT
 PAGES = ROOT / "docs/components"
 _PYTHON = re.compile(r"^```python\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 EXPECTED = {
+    "executors.md": {
+        "Account",
+        "Bucket",
+        "BucketIAMMember",
+        "BucketObject",
+        "Function",
+        "IAMMember",
+        "Repository",
+        "RepositoryIamMember",
+        "ServiceIamMember",
+    },
+    "monitoring.md": {"AlertPolicy", "Dashboard", "Metric", "NotificationChannel"},
+    "triggers.md": {"Account", "IAMMember", "Job", "Topic", "Trigger", "Workflow"},
     "composer.md": {"Account", "Environment", "IAMMember"},
     "dag_assets.md": {"BucketObject"},
     "data_fusion.md": {"Account", "BucketIAMMember", "IAMMember", "Instance", "InstanceIamMember"},
@@ -59,7 +72,13 @@ def test_the_example_of_a_page_runs(name: str, monkeypatch: pytest.MonkeyPatch) 
             key: UNKNOWN if value == UNKNOWN_MARKER else _wire(value) for key, value in resource.inputs.items()
         }
         assert STAND_IN not in str(inputs)
-        given = {**inputs, **{path: secret("value") for path in resource.secrets}}
+        given = dict(inputs)
+        for path in resource.secrets:
+            *above, last = path.split(".")
+            inside = given
+            for part in above:
+                inside = inside[part]
+            inside[last] = secret("value")
         found = check(resource.type, given, provider_config={"project": "acme-data-dev", "region": "europe-west1"})
         assert [(resource.name, f.property, f.reason) for f in found.failures] == []
 

@@ -29,16 +29,22 @@ _PAGES = {
 }
 _CONFIG = {"gcp:project": PROJECT, "gcp:region": REGION}
 _APIS = (
-    "bigquery cloudkms cloudresourcemanager composer compute dataproc datafusion iam pubsub secretmanager"
-    " servicenetworking sqladmin storage"
+    "artifactregistry bigquery cloudbuild cloudfunctions cloudkms cloudresourcemanager cloudscheduler composer compute"
+    " dataproc datafusion eventarc iam logging monitoring pubsub run secretmanager servicenetworking sqladmin storage"
+    " workflowexecutions workflows"
 )
 _SECRETS = {f"data-platform:{name}": f"sample-{name}" for name in ("hawk_key", "orders_db_password")}
-_RINGS = {KEYS: ("data", ("bq", "sql", "lake", "secrets")), PROJECT: ("ring", ("composer", "datafusion"))}
+_RINGS = {
+    KEYS: ("data", ("bq", "functions", "lake", "secrets", "sql", "workflows")),
+    PROJECT: ("ring", ("composer", "datafusion")),
+}
 _AGENTS = {
     "bq": ("bigquery",),
     "sql": ("sqladmin", "secretmanager"),
     "lake": ("storage", "pubsub"),
     "secrets": ("secretmanager", "pubsub"),
+    "functions": ("artifactregistry", "cloudfunctions", "run", "storage"),
+    "workflows": ("workflows", "pubsub"),
     "composer": ("composer", "storage"),
     "datafusion": ("datafusion", "dataproc", "compute", "storage"),
 }

@@ -32,6 +32,7 @@ def test_the_names_of_dev() -> None:
     assert names.accounts == {
         "composer": "dev-composer",
         "datafusion": "dev-datafusion",
+        "triggers": "dev-triggers",
         "workflows": "dev-workflows",
     }
 

@@ -14,6 +14,7 @@ import pytest
 from pulumi.runtime import mocks
 from pulumi.runtime.settings import SETTINGS, configure
 
+from dataplatform.config.gcp.executors import Executors
 from dataplatform.diagnostics import InputError
 from dataplatform.local.plan_recorder import RecordedResource, record
 from infra import program
@@ -122,7 +123,7 @@ def test_the_lake_elsewhere_has_a_key_there(tmp_path: Path) -> None:
     resources = record(checkout(tmp_path / "project", stacks={"prod": text}), "prod")
     rings = {r.name: r.inputs["location"] for r in resources if r.type == "gcp:kms/keyRing:KeyRing"}
     assert rings == {"kms-ring": "europe-west1", "kms-lake-ring": "europe"}
-    buckets = [r for r in resources if r.type == "gcp:storage/bucket:Bucket"]
+    buckets = [r for r in resources if r.type == "gcp:storage/bucket:Bucket" and r.name.startswith("lake-")]
     assert {b.inputs["location"] for b in buckets} == {"EU"}
     (key,) = (r for r in resources if r.name == "kms-lake-storage")
     for bucket in buckets:
@@ -162,14 +163,31 @@ def test_apis_follow_from_what_the_stack_has(tmp_path: Path) -> None:
     gcp = decide(ROOT, "dev").loaded.platform.gcp
     assert gcp is not None
     bare = gcp.model_copy(
-        update={"composer": None, "data_fusion": None, "workflows": None, "secrets": {}, "lake": None}
+        update={
+            "composer": None,
+            "data_fusion": None,
+            "lake": None,
+            "monitoring": None,
+            "secrets": {},
+            "workflows": None,
+        }
     )
     assert required_apis(bare) == {"cloudkms", "cloudresourcemanager", "iam"}
     assert key_users(bare) == {}
     prod = decide(ROOT, "prod").loaded.platform.gcp
     assert prod is not None
     assert {"artifactregistry", "compute", "container", "pubsub"} <= required_apis(prod) - required_apis(
-        prod.model_copy(update={"composer": None, "data_fusion": None, "network": None, "cloud_sql": {}})
+        prod.model_copy(
+            update={
+                "cloud_sql": {},
+                "composer": None,
+                "data_fusion": None,
+                "executors": Executors(),
+                "lake": None,
+                "network": None,
+                "secrets": {},
+            }
+        )
     )
 
 

@@ -76,7 +76,21 @@ def test_another_location_is_refused_in_place(azure: Client) -> None:
 
 
 def test_databricks_and_entra(world: World) -> None:
-    databricks = Client("databricks", world, {"host": "https://adb-1.2.azuredatabricks.net"})
+    azure = Client("azure-native", world, {"subscriptionId": SUBSCRIPTION, "location": "westeurope"})
+    elsewhere = Client("databricks", world, {"host": "https://adb-1.2.azuredatabricks.net"})
+    with pytest.raises(RefusedError, match="there is no such workspace"):
+        elsewhere.create("databricks:index/catalog:Catalog", {"name": "sales"})
+    azure.create(GROUP, {"resourceGroupName": "rg"})
+    workspace = azure.create(
+        "azure-native:databricks:Workspace",
+        {
+            "workspaceName": "acme",
+            "resourceGroupName": "rg",
+            "computeMode": "Hybrid",
+            "managedResourceGroupId": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/acme-managed",
+        },
+    )
+    databricks = Client("databricks", world, {"host": f"https://{workspace.outputs['workspaceUrl']}"})
     catalog = databricks.create("databricks:index/catalog:Catalog", {"name": "sales"})
     assert catalog.id == "sales"
     with pytest.raises(RefusedError, match="Catalog 'none' does not exist"):

@@ -213,6 +213,7 @@ def test_slow_and_delay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "make * 1 fail",
         "create * 1 explode",
         "create * 1 die=now",
+        "create * 1 hold=now",
         "create * 0 fail",
         "create * 1 slow=x",
     ],

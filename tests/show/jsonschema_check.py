@@ -51,6 +51,9 @@ def _keyword(keyword: str, want: Any, value: Any, schema: dict[str, Any], root: 
         case "items":
             items = value if isinstance(value, list) else []
             return [p for n, item in enumerate(items) for p in problems(item, want, root, f"{at}[{n}]")]
+        case "propertyNames":
+            names = value if isinstance(value, dict) else {}
+            return [f"{at}: unknown key {key}" for key in names if problems(key, want, root, at)]
         case "properties" | "patternProperties" | "additionalProperties":
             return _members(keyword, want, value, schema, root, at) if isinstance(value, dict) else []
         case "pattern":

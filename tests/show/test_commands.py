@@ -194,7 +194,16 @@ def test_schema(root: Path) -> None:
 
 
 def test_commands_carry_help_and_json() -> None:
-    assert [command.name for command in COMMANDS] == ["graph", "explain", "diff", "import", "schema", "iam", "new"]
+    assert [command.name for command in COMMANDS] == [
+        "graph",
+        "explain",
+        "diff",
+        "import",
+        "schema",
+        "iam",
+        "new",
+        "wheel",
+    ]
     leaves: list[click.Command] = []
     for command in COMMANDS:
         leaves += command.commands.values() if isinstance(command, click.Group) else [command]

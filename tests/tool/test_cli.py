@@ -58,7 +58,7 @@ def spoil(project: Path) -> None:
 
 def test_check_of_a_good_project_is_quiet_about_errors(dp: Dp, project: Path) -> None:
     status, out, err = dp("--root", project, "check")
-    assert (status, out, err) == (0, "ok: dev, prod, qa\n", "")
+    assert (status, out, err) == (0, "ok: base, dev, prod, qa\n", "")
 
 
 def test_check_reports_all_mistakes_on_stderr_and_exits_1(dp: Dp, project: Path) -> None:
