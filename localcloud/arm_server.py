@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from localcloud.arm import Answer, ArmDoor, LostReplyError
 from localcloud.errors import ApiError
+from localcloud.listener import Listener, until_input_ends
 from localcloud.world import World
 
 _BODY_LIMIT = 4 * 1024 * 1024
@@ -88,45 +88,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are not printed."""
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is nobody's error."""
-
-
-class Server:
+class Server(Listener):
     """A running server."""
 
     def __init__(self, door: ArmDoor, port: int = 0) -> None:
+        super().__init__(type("Handler", (_Handler,), {"door": door}), port)
         self.door = door
-        self._http = _HttpServer(("127.0.0.1", port), type("Handler", (_Handler,), {"door": door}))
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def main() -> int:
     """Serve the world of LOCALCLOUD_HOME until standard input ends."""
-    server = Server(ArmDoor(World()))
-    sys.stdout.write(f"{server.url}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    server.close()
-    return 0
+    return until_input_ends(Server(ArmDoor(World())))
 
 
 if __name__ == "__main__":

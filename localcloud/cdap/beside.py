@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from localcloud.cdap.doors import DataFusionDoors
 from localcloud.cdap.server import serve_request
+from localcloud.listener import Listener, until_input_ends
 from localcloud.world import World
 
 
@@ -41,47 +41,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are not printed."""
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is nobody's error."""
-
-
-class Server:
+class Server(Listener):
     """A running server; `url` stands for Google, `url/datafusion/HOST/api` for the instance at HOST."""
 
     def __init__(self, doors: DataFusionDoors) -> None:
+        super().__init__(type("Handler", (_Handler,), {"doors": doors}))
         self.doors = doors
-        self._http = _HttpServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"doors": doors}))
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def main() -> int:
     """Serve the world of LOCALCLOUD_HOME until standard input ends."""
     # Ctrl-C reaches the whole group of processes; the provider's calls that are under way are to finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = Server(DataFusionDoors(World(), token=None))
-    sys.stdout.write(f"{server.url}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    server.close()
-    return 0
+    return until_input_ends(Server(DataFusionDoors(World(), token=None)))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 from localcloud.cdap import router
@@ -13,6 +12,7 @@ from localcloud.cdap.http import JSON, Reply, Request
 from localcloud.cdap.instance import Instance, Settings
 from localcloud.errors import ApiError
 from localcloud.faults import Fault, Faults
+from localcloud.listener import Listener
 from localcloud.world import World
 
 _BODY_LIMIT = 512 * 1024 * 1024
@@ -144,39 +144,13 @@ def write(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.wfile.write(reply.body)
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    # The default of five makes a burst of clients wait a second for their connection.
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is nobody's error."""
-
-
-class Server:
+class Server(Listener):
     """A running server. `url` stands for the instance's API endpoint; `instance` is what is behind it."""
 
     def __init__(self, door: Door, port: int) -> None:
+        super().__init__(type("Handler", (_Handler,), {"door": door}), port)
         self.door = door
         self.instance = door.instance
-        handler = type("Handler", (_Handler,), {"door": door})
-        self._http = _HttpServer(("127.0.0.1", port), handler)
-        self.port: int = self._http.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def serve(

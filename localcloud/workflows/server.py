@@ -9,9 +9,8 @@ is no authentication: the port listens on the loopback address only.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -21,6 +20,7 @@ from localcloud.bigquery.doors import BigQueryDoor
 from localcloud.cdap.doors import DataFusionDoors
 from localcloud.cdap.server import serve_request
 from localcloud.errors import ApiError
+from localcloud.listener import Listener
 from localcloud.workflows.api import CALLBACK, Api, Query
 from localcloud.workflows.connectors.calls import INTERNAL
 from localcloud.workflows.executions import ExecutionsService
@@ -132,36 +132,24 @@ def _error(error: ApiError) -> Json:
     return {"error": {"code": error.status, "message": error.message, "status": error.code}}
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    # The default of five makes a burst of clients wait a second for their connection.
-    request_queue_size = 128
-
-
-class Server:
+class Server(Listener):
     """A running server. `workflows` and `executions` are the services behind it."""
 
-    def __init__(self, http: _HttpServer, workflows: WorkflowsService, executions: ExecutionsService) -> None:
-        self._http = http
+    def __init__(
+        self,
+        handler: type[BaseHTTPRequestHandler],
+        port: int,
+        workflows: WorkflowsService,
+        executions: ExecutionsService,
+    ) -> None:
+        super().__init__(handler, port)
         self.workflows = workflows
         self.executions = executions
-        self.port: int = http.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
 
     def close(self) -> None:
         """Stop listening and end the executions that are still active."""
-        self._http.shutdown()
-        self._http.server_close()
+        super().close()
         self.executions.close()
-        self._thread.join()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def serve(
@@ -184,8 +172,7 @@ def serve(
     bigquery = BigQueryDoor(world) if isinstance(world, World) else None
     doors = {"api": Api(workflows, executions), "data_fusion": data_fusion, "arm": arm, "bigquery": bigquery}
     handler = type("Handler", (_Handler,), doors)
-    http = _HttpServer(("127.0.0.1", port), handler)
-    server = Server(http, workflows, executions)
+    server = Server(handler, port, workflows, executions)
     executions.callback_base = server.url
     for service in INTERNAL:
         # For http.* calls; connectors do not take the way over the network.
