@@ -288,11 +288,7 @@ class Actions:
                 raise type_error(f"'in' of a for loop must be a list; got: {type_name(items)}")
             return items
         assert action.bounds is not None
-        bounds = self.value(fiber, frame, ListTemplate(action.bounds))
-        for bound in bounds:
-            if not is_number(bound):
-                raise type_error(f"a bound of 'range' must be a number; got: {type_name(bound)}")
-        return Range(*bounds)
+        return _range(self.value(fiber, frame, action.bounds))
 
     def _parallel(self, fiber: Fiber, frame: SequenceFrame, action: Parallel) -> None:
         if fiber.parallel_depth >= limits.PARALLEL_DEPTH:
@@ -301,7 +297,7 @@ class Actions:
         parts = [action.limit or Constant(limits.CONCURRENT_BRANCHES)]
         loop = action.loop
         if loop is not None:
-            parts.append(loop.items if loop.items is not None else ListTemplate(loop.bounds or ()))
+            parts.append(loop.items or loop.bounds or Constant(None))
         limit, *rest = self.value(fiber, frame, ListTemplate(tuple(parts)))
         if not isinstance(limit, int) or isinstance(limit, bool):
             raise type_error(f"concurrency_limit must be an integer; got: {type_name(limit)}")
@@ -314,13 +310,17 @@ class Actions:
         self.machine.fork(fiber, JoinFrame(action, frame.scope, pending, min(limit, limits.CONCURRENT_BRANCHES)))
 
     def _iterations(self, loop: For, source: Value) -> list[tuple[str, Block, dict[str, Value]]]:
-        if not isinstance(source, list):
-            raise type_error(f"'in' of a for loop must be a list; got: {type_name(source)}")
-        items: list[Value] | Range = source
+        items: list[Value] | Range
         if loop.bounds is not None:
-            if not all(is_number(b) for b in source):
-                raise type_error("a bound of 'range' must be a number")
-            items = Range(*source)
+            items = _range(source)
+        elif isinstance(source, list):
+            items = source
+        else:
+            raise type_error(f"'in' of a for loop must be a list; got: {type_name(source)}")
+        if len(items) > limits.STEPS_PER_EXECUTION:
+            # Each iteration is a step at least; listing the iterations of a huge range would take all memory first.
+            message = f"the limit of {limits.STEPS_PER_EXECUTION} steps per execution is exceeded"
+            raise failure("ResourceLimitError", message)
         found: list[tuple[str, Block, dict[str, Value]]] = []
         for number in range(len(items)):
             values: dict[str, Value] = {loop.value: items[number]}
@@ -390,6 +390,16 @@ class Actions:
             scope.store(frame.action.error, error.payload)
 
 
+def _range(bounds: Value) -> Range:
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        what = f"a list of {len(bounds)}" if isinstance(bounds, list) else type_name(bounds)
+        raise type_error(f"'range' must be a list of two numbers; got: {what}")
+    for bound in bounds:
+        if not is_number(bound):
+            raise type_error(f"a bound of 'range' must be a number; got: {type_name(bound)}")
+    return Range(*bounds)
+
+
 def _branches(action: Parallel) -> list[tuple[str, Block, dict[str, Value]]]:
     return [(b.name, b.block, {}) for b in action.branches]
 
@@ -400,6 +410,9 @@ def _is_system_error(value: Value) -> bool:
 
 
 def _policy(predicate: Value, retries: Value, delays: list[Value]) -> tuple[Value, int, tuple[float, float, float]]:
+    if isinstance(predicate, dict) and isinstance(predicate.get("predicate"), FunctionRef):
+        # Public workflows write `predicate: ${http.default_retry}`.
+        predicate = predicate["predicate"]
     if predicate is not None and not isinstance(predicate, FunctionRef):
         raise type_error(f"a retry predicate must be a function or a subworkflow; got: {type_name(predicate)}")
     if not isinstance(retries, int) or isinstance(retries, bool):

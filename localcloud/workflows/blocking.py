@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.workflows import limits, web
 from localcloud.workflows.connectors.calls import perform_experimental
+from localcloud.workflows.connectors.gke import perform_gke
 from localcloud.workflows.events import LogLine
 from localcloud.workflows.failures import failure, type_error, value_error
 from localcloud.workflows.frames import Fiber
@@ -29,6 +30,8 @@ def perform_blocking(machine: Machine, fiber: Fiber, name: str, given: dict[str,
     """Begin a blocking call; its value goes to `deliver`. Raises WorkflowError."""
     if name.startswith("experimental."):
         perform_experimental(machine, fiber, name, given, deliver)
+    elif name.startswith("gke."):
+        perform_gke(machine, fiber, name, given, deliver)
     elif name.startswith("http."):
         _http(machine, fiber, name, given, deliver)
     elif name == "sys.sleep":
@@ -59,8 +62,10 @@ def _until(value: Value, now: float) -> float:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise value_error(f"sys.sleep_until: {json_text(value)} is not an ISO 8601 time") from None
-    target = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return min(max(0.0, target - now), float(limits.SLEEP_SECONDS))
+    left = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    if left > limits.SLEEP_SECONDS:
+        raise value_error(f"sys.sleep_until: {json_text(value)} is more than a year from now")
+    return max(0.0, left)
 
 
 def _log_line(given: dict[str, Value], step: str) -> LogLine:

@@ -372,16 +372,18 @@ class _RoutineBuilder:
             self.error(node, "'in' must be a list or an expression; got a map")
         return template
 
-    def bounds(self, node: Node) -> tuple[Template, Template]:
+    def bounds(self, node: Node) -> Template:
+        if isinstance(node.data, str) and is_expression(node.data):
+            return self.template(node)
         if not node.is_list or len(node.data) != 2:
-            self.error(node, f"'range' must be a list of two numbers; got {node.kind()}")
-            return _NULL, _NULL
+            self.error(node, f"'range' must be a list of two numbers or an expression; got {node.kind()}")
+            return _NULL
         first, last = (self.template(n) for n in node.data)
         for bound, place in zip((first, last), node.data, strict=True):
             number = isinstance(bound, Constant) and isinstance(bound.value, int | float)
             if not isinstance(bound, Dynamic) and (not number or isinstance(place.data, bool)):
                 self.error(place, f"a bound of 'range' must be a number or an expression; got {place.kind()}")
-        return first, last
+        return ListTemplate((first, last))
 
     def parallel(self, step: Step, node: Node) -> Action:
         if not node.is_map:
@@ -446,6 +448,12 @@ class _RoutineBuilder:
         if node.is_map and "steps" in node.data:
             self.unknown_keys(node, ("steps",), "'try'")
             block = self.block("try", step, node.data["steps"])
+        elif node.is_map and "for" in node.data:
+            # https://cloud.google.com/workflows/docs/issues, "Placement of for directly after try".
+            self.error(
+                node.keys["for"], "loop step name should not be empty: give 'for' a named step in 'steps' of 'try'"
+            )
+            block = Block("try", step)
         elif node.is_map and node.data:
             block = self.single("try", step, node, frozenset())
         else:

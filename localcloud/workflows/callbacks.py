@@ -1,20 +1,29 @@
-"""Callback endpoints of one execution: requests that arrive before anybody waits are kept."""
+"""Callback endpoints of one execution.
+
+A request that arrives before anybody waits is kept until a step waits for it; a further one is refused meanwhile, with
+429 (https://cloud.google.com/workflows/docs/creating-callback-endpoints).
+"""
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from localcloud.workflows.failures import value_error
-from localcloud.workflows.values import Value
+from localcloud.workflows.values import Value, json_text
+
+
+class OccupiedError(Exception):
+    """Raised for a request while an earlier one has not been processed."""
 
 
 @dataclass
 class _Endpoint:
     method: str
-    received: list[Value] = field(default_factory=list)
+    received: Value = None
     waiter: Callable[[Value], None] | None = None
 
 
@@ -41,10 +50,10 @@ class Callbacks:
             endpoint = self._endpoints[number]
             if endpoint.waiter is not None:
                 raise value_error("another step waits for this callback already")
-            if not endpoint.received:
+            if endpoint.received is None:
                 endpoint.waiter = waiter
                 return
-            request = endpoint.received.pop(0)
+            request, endpoint.received = endpoint.received, None
         waiter(request)
 
     def forget(self, number: str) -> None:
@@ -53,23 +62,38 @@ class Callbacks:
             self._endpoints[number].waiter = None
 
     def receive(self, number: str, method: str, request: dict[str, Value]) -> bool:
-        """Take a request; False where the endpoint does not take this method. Raises KeyError for an unknown one."""
+        """Take a request; False where the endpoint does not take this method.
+
+        Raises KeyError for an unknown endpoint and OccupiedError for one that holds a request already.
+        """
         message = {"type": "HTTP", "received_time": _now(), "http_request": request}
         with self._lock:
             endpoint = self._endpoints[number]
             if endpoint.method != method:
                 return False
+            if endpoint.received is not None:
+                raise OccupiedError
             waiter, endpoint.waiter = endpoint.waiter, None
             if waiter is None:
-                endpoint.received.append(message)
+                endpoint.received = message
         if waiter is not None:
             waiter(message)
         return True
 
-    def listing(self) -> list[tuple[str, str, int]]:
-        """Number, method and count of waiting steps of each endpoint."""
+    def listing(self) -> list[tuple[str, str, int, list[str]]]:
+        """Number, method, count of waiting steps and unprocessed payloads of each endpoint."""
         with self._lock:
-            return [(n, e.method, int(e.waiter is not None)) for n, e in self._endpoints.items()]
+            return [
+                (n, e.method, int(e.waiter is not None), [_payload(e.received)] if e.received is not None else [])
+                for n, e in self._endpoints.items()
+            ]
+
+
+def _payload(message: dict[str, Value]) -> str:
+    body = message["http_request"]["body"]
+    if isinstance(body, bytes):
+        body = base64.b64encode(body).decode()
+    return json_text({**message, "http_request": {**message["http_request"], "body": body}})
 
 
 def _now() -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import calendar
 import json
 import os
-import re
 import sqlite3
 import threading
 import time
@@ -22,10 +21,12 @@ from localcloud.admission import refusal
 from localcloud.errors import ApiError
 from localcloud.workflows import limits
 from localcloud.workflows.api import InProcess
+from localcloud.workflows.callbacks import OccupiedError
 from localcloud.workflows.check import compile_source
 from localcloud.workflows.clock import Answer
 from localcloud.workflows.context import Context
 from localcloud.workflows.failures import WorkflowError, failure
+from localcloud.workflows.listing import EXECUTIONS, STEP_ENTRIES, matching, ordered
 from localcloud.workflows.machine import CancelledError, Machine
 from localcloud.workflows.recorder import OnEvent, Recorder
 from localcloud.workflows.service import WorkflowsService, check_call_log_level, check_labels
@@ -38,11 +39,12 @@ from localcloud.workflows.store import (
     encode_token,
     invalid,
     not_found,
+    page_at,
     page_size,
     project_number,
     timestamp,
 )
-from localcloud.workflows.values import Value, json_text
+from localcloud.workflows.values import Value, json_text, parse_json
 
 _FIELDS = frozenset(
     {"argument", "callLogLevel", "disableConcurrencyQuotaOverflowBuffering", "executionHistoryLevel", "labels"}
@@ -64,7 +66,6 @@ _OUTPUT = frozenset(
 )
 _BASIC = ("name", "createTime", "startTime", "endTime", "duration", "state", "workflowRevisionId")
 _VIEWS = ("", "EXECUTION_VIEW_UNSPECIFIED", "BASIC", "FULL")
-_STATES = ("ACTIVE", "SUCCEEDED", "FAILED", "CANCELLED", "QUEUED", "UNAVAILABLE")
 _INTERRUPTED = "the process that ran this execution ended before the execution did"
 
 
@@ -184,21 +185,32 @@ class ExecutionsService:
         filter: str = "",  # noqa: A002 - the API's own name
         order_by: str = "",
     ) -> Json:
-        """A page of a workflow's executions, newest first; the filter may only be a state."""
+        """A page of a workflow's executions, newest first unless ordered otherwise."""
         self.workflows.get(parent)
-        if order_by.strip().lower() not in ("", "createtime desc", "starttime desc", "create_time desc"):
-            raise invalid(f"orderBy is not supported by the embedded cloud: {order_by}")
-        size, before = _keyset(page_size, page_token)
-        query = "SELECT seq, body FROM workflow_executions WHERE workflow = ? AND seq < ?"
-        values: list[object] = [parent, before]
-        state = _state_filter(filter)
-        if state:
-            query += " AND state = ?"
-            values.append(state)
-        rows = self.world.connect().execute(f"{query} ORDER BY seq DESC LIMIT ?", [*values, size + 1]).fetchall()
+        if view not in _VIEWS:
+            raise invalid(f"Invalid value for view: {view}")
+        most = 100 if view == "FULL" else 1000
+        if filter.strip() or order_by.strip():
+            return self._selected(parent, page_size, page_token, view, filter, order_by, most)
+        size, before = _keyset(page_size, page_token, most=most)
+        query = "SELECT seq, body FROM workflow_executions WHERE workflow = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+        rows = self.world.connect().execute(query, [parent, before, size + 1]).fetchall()
         answer: Json = {"executions": [_viewed(json.loads(r["body"]), view or "BASIC") for r in rows[:size]]}
         if len(rows) > size:
             answer["nextPageToken"] = encode_token(str(rows[size - 1]["seq"]))
+        return answer
+
+    def _selected(
+        self, parent: str, size: object, token: object, view: str, chosen: str, order_by: str, most: int
+    ) -> Json:
+        """A page of the executions that a filter selects, or of all in an order of the caller's."""
+        query = "SELECT body FROM workflow_executions WHERE workflow = ? ORDER BY seq DESC"
+        bodies = [json.loads(r["body"]) for r in self.world.connect().execute(query, (parent,)).fetchall()]
+        found = ordered(matching(bodies, chosen, EXECUTIONS), order_by, EXECUTIONS, "createTime desc")
+        length, offset = page_at(size, token, default=100, most=most)
+        answer: Json = {"executions": [_viewed(b, view or "BASIC") for b in found[offset : offset + length]]}
+        if len(found) > offset + length:
+            answer["nextPageToken"] = encode_token(str(offset + length))
         return answer
 
     def cancel(self, name: str) -> Json:
@@ -232,24 +244,25 @@ class ExecutionsService:
     ) -> Json:
         """A page of an execution's step entries, in the order in which they began."""
         self._body(parent)
-        if filter or order_by:
-            raise invalid("filter and orderBy are not supported by the embedded cloud for step entries")
-        size, after = _keyset(page_size, page_token, default=1000, most=1000, first="0")
-        connection = self.world.connect()
-        total = connection.execute(
-            "SELECT COUNT(*) FROM workflow_step_entries WHERE execution = ?", (parent,)
-        ).fetchone()[0]
         skipped = str(skip or 0)
         if not skipped.isdigit():
             raise invalid(f"Invalid value for skip: {skip}")
-        offset = 0 if page_token else int(skipped)
-        rows = connection.execute(
-            "SELECT id, body FROM workflow_step_entries WHERE execution = ? AND id > ? ORDER BY id LIMIT ? OFFSET ?",
-            (parent, after, size + 1, offset),
-        ).fetchall()
-        answer: Json = {"stepEntries": [json.loads(r["body"]) for r in rows[:size]], "totalSize": total}
-        if len(rows) > size:
-            answer["nextPageToken"] = encode_token(str(rows[size - 1]["id"]))
+        size, offset = page_at(page_size, page_token, default=1000, most=1000)
+        offset += int(skipped)
+        connection = self.world.connect()
+        query = "SELECT body FROM workflow_step_entries WHERE execution = ? ORDER BY id LIMIT ? OFFSET ?"
+        if filter.strip() or order_by.strip():
+            rows = connection.execute(query, (parent, -1, 0)).fetchall()
+            chosen = matching([json.loads(r["body"]) for r in rows], filter, STEP_ENTRIES)
+            found = ordered(chosen, order_by, STEP_ENTRIES, "entryId")
+            total, page = len(found), found[offset : offset + size]
+        else:
+            count = "SELECT COUNT(*) FROM workflow_step_entries WHERE execution = ?"
+            total = connection.execute(count, (parent,)).fetchone()[0]
+            page = [json.loads(r["body"]) for r in connection.execute(query, (parent, size, offset)).fetchall()]
+        answer: Json = {"stepEntries": page, "totalSize": total}
+        if total > offset + size:
+            answer["nextPageToken"] = encode_token(str(offset + size))
         return answer
 
     def step_entry(self, name: str) -> Json:
@@ -282,15 +295,23 @@ class ExecutionsService:
         self._body(name)
         held = self.running.get(name)
         found = held[0].callbacks.listing() if held is not None else []
-        return [{"name": f"{name}/callbacks/{n}", "method": m, "waiters": str(w)} for n, m, w in found]
+        return [
+            {"name": f"{name}/callbacks/{n}", "method": m, "waiters": str(w), **({"availablePayloads": p} if p else {})}
+            for n, m, w, p in found
+        ]
 
     def receive_callback(self, name: str, method: str, request: Json) -> None:
-        """Deliver a request to a callback endpoint. Raises ApiError 404 or 405."""
+        """Deliver a request to a callback endpoint. Raises ApiError 404, 405 or 429."""
         execution, _, number = name.rpartition("/callbacks/")
         held = self.running.get(execution)
         if held is None or not held[0].callbacks.knows(number):
             raise not_found(name)
-        if not held[0].callbacks.receive(number, method, request):
+        try:
+            accepted = held[0].callbacks.receive(number, method, request)
+        except OccupiedError:
+            message = "The callback has received a request that has not been processed yet"
+            raise ApiError(429, "RESOURCE_EXHAUSTED", message) from None
+        if not accepted:
             raise ApiError(405, "INVALID_ARGUMENT", f"The callback does not accept {method}")
 
     def wait(self, name: str, timeout: float = 60.0) -> Json:
@@ -427,7 +448,7 @@ def _argument(text: object) -> tuple[Value, bool]:
     if size > limits.ARGUMENT_BYTES:
         raise invalid(f"argument of {size} bytes exceeds the limit of {limits.ARGUMENT_BYTES} bytes")
     try:
-        return json.loads(text), True
+        return parse_json(text), True
     except (ValueError, RecursionError):
         raise invalid("argument is not valid JSON") from None
 
@@ -438,19 +459,8 @@ def _viewed(body: Json, view: str) -> Json:
     return {k: body[k] for k in _BASIC if k in body} if view == "BASIC" else body
 
 
-def _keyset(
-    size: object, token: object, *, default: int = 100, most: int = 10_000, first: str = str(2**62)
-) -> tuple[int, int]:
-    position = decode_token(token) or first
+def _keyset(size: object, token: object, *, most: int) -> tuple[int, int]:
+    position = decode_token(token) or str(2**62)
     if not position.isdigit():
         raise invalid("The page token is not valid.")
-    return page_size(size, default=default, most=most), int(position)
-
-
-def _state_filter(text: str) -> str | None:
-    if not text:
-        return None
-    match = re.fullmatch(r'\s*state\s*=\s*"?([A-Z_]+)"?\s*', text)
-    if match is None or match.group(1) not in _STATES:
-        raise invalid(f'filter is not supported by the embedded cloud: {text}; it takes state="…" only')
-    return match.group(1)
+    return page_size(size, default=100, most=most), int(position)

@@ -8,6 +8,7 @@ in none of the reference's tables and are refused; write `not (x in y)`.
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import Any
@@ -94,11 +95,15 @@ class _Builder(Transformer[Token, ex.Expression]):
 
     def number(self, token: Token) -> ex.Expression:
         if not token.isdigit():
-            return ex.Literal(float(token))
-        number = int(token)
+            double = float(token)
+            if math.isinf(double):
+                raise ex.ExpressionError(f"number {token} does not fit into a double", token.start_pos or 0)
+            return ex.Literal(double)
+        # Python refuses to read thousands of digits with an error of its own.
+        number = int(token) if len(token) <= 20 else INTEGER_MAX + 2
         # One past the maximum is let through for `-9223372036854775808`; evaluation refuses it without the minus.
         if number > INTEGER_MAX + 1:
-            raise ex.ExpressionError(f"integer {token} does not fit into 64 bits", token.start_pos or 0)
+            raise ex.ExpressionError(f"integer {token[:40]} does not fit into 64 bits", token.start_pos or 0)
         return ex.Literal(number)
 
     def string(self, token: Token) -> ex.Expression:

@@ -12,8 +12,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,9 +29,13 @@ from localcloud.workflows.values import (
     Value,
     is_number,
     json_text,
+    parse_json,
     scalar_text,
     type_name,
 )
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ def _int(value: Value) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise type_error(f"int() takes a string or a number; got: {type_name(value)}")
     try:
-        number = int(value.strip(), 10) if isinstance(value, str) else int(value)
+        # Python's int() takes blanks, underscores and the digits of other scripts too.
+        if isinstance(value, str) and (len(value) > 20 or not _INTEGER.fullmatch(value)):
+            raise ValueError(value)
+        number = int(value)
     except (ValueError, OverflowError):
         raise value_error(f"cannot convert {json_text(str(value))} to an integer") from None
     if not INTEGER_MIN <= number <= INTEGER_MAX:
@@ -64,7 +71,12 @@ def _double(value: Value) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise type_error(f"double() takes a string or a number; got: {type_name(value)}")
     try:
-        return float(value)
+        if isinstance(value, str) and not _DOUBLE.fullmatch(value):
+            raise ValueError(value)
+        number = float(value)
+        if math.isinf(number):
+            raise ValueError(value)
+        return number
     except ValueError:
         raise value_error(f"cannot convert {json_text(str(value))} to a double") from None
 
@@ -189,16 +201,12 @@ def _encode(data: Value, indent: Value = None) -> bytes:
     return _encode_to_string(data, indent).encode()
 
 
-def _refuse_constant(name: str) -> Value:
-    raise ValueError(name)
-
-
 def _decode(data: Value) -> Value:
     if not isinstance(data, str | bytes):
         raise type_error(f"json.decode takes a string or bytes; got: {type_name(data)}")
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
-    except ValueError:
+        return parse_json(data)
+    except (ValueError, RecursionError):
         raise value_error("json.decode: the input is not valid JSON") from None
 
 
@@ -276,6 +284,7 @@ def _retries(codes: tuple[int, ...], tags: tuple[str, ...]) -> Callable[[Value],
 
 
 _HTTP = ("url", "timeout", "body", "headers", "query", "auth", "private_service_name", "ca_certificate")
+_CLUSTER = ("project", "location")
 _GET = tuple(p for p in _HTTP if p != "body")
 _PREDICATE = _retries((429, 502, 503, 504), ("ConnectionError", "ConnectionFailedError", "TimeoutError"))
 _PREDICATE_NON_IDEMPOTENT = _retries((429, 503), ("ConnectionFailedError",))
@@ -344,6 +353,22 @@ _DEFINITIONS = (
         ("workflow_id", "arguments", "timeout", "location", "project_id"),
         2,
         blocking=True,
+    ),
+    Function(
+        "gke.request",
+        ("cluster_id", "path", "method", *_CLUSTER, "timeout", "body", "headers", "query"),
+        3,
+        blocking=True,
+    ),
+    Function("gke.create_job", ("cluster_id", "job", "namespace", *_CLUSTER, "query", "timeout"), 2, blocking=True),
+    Function(
+        "gke.await_job",
+        ("cluster_id", "job_name", "namespace", *_CLUSTER, "query", "timeout", "polling_policy"),
+        2,
+        blocking=True,
+    ),
+    Function(
+        "gke.delete_job", ("cluster_id", "job_name", "namespace", *_CLUSTER, "query", "timeout"), 2, blocking=True
     ),
     Function("events.create_callback_endpoint", ("http_callback_method",), 0, blocking=True),
     Function("events.await_callback", ("callback", "timeout"), 1, blocking=True),

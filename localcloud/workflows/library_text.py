@@ -7,12 +7,15 @@ lookaround, no backreference, no possessive quantifier or atomic group.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from localcloud.workflows.failures import type_error, value_error
 from localcloud.workflows.values import Value, type_name
 
 _NOT_RE2 = re.compile(r"\(\?(?:=|!|<=|<!|>|P=|\()|(?<!\\)(?:\\\\)*\\[1-9]|[*+?}]\+")
+_FLAGS = re.compile(r"\(\?[a-zA-Z]+\)")
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[()|]", re.DOTALL)
 _CHARSETS = {"UTF-8": "utf-8", "UTF8": "utf-8", "US-ASCII": "ascii", "ASCII": "ascii", "ISO-8859-1": "latin-1",
              "UTF-16": "utf-16", "UTF-16BE": "utf-16-be", "UTF-16LE": "utf-16-le"}  # fmt: skip
 
@@ -58,8 +61,38 @@ def encode(text: Value, charset: Value = None) -> bytes:
         raise value_error("text.encode: the text cannot be encoded in the given charset") from None
 
 
+def _alternatives(pattern: re.Pattern[str]) -> list[re.Pattern[str]]:
+    """The alternatives at the top of an expression, each with the flags it begins with."""
+    source = pattern.pattern
+    prefix = _FLAGS.match(source)
+    begin = prefix.end() if prefix else 0
+    depth, start, parts = 0, begin, []
+    for token in _TOKEN.finditer(source, begin):
+        depth += (token.group() == "(") - (token.group() == ")")
+        if token.group() == "|" and depth == 0:
+            parts.append(source[start : token.start()])
+            start = token.end()
+    if not parts:
+        return [pattern]
+    return [re.compile(source[:begin] + part) for part in (*parts, source[start:])]
+
+
+def _spans(pattern: re.Pattern[str], source: str) -> Iterator[tuple[int, int]]:
+    """The matches from left to right; of alternatives the longest, and none that is empty right after another."""
+    alternatives = _alternatives(pattern)
+    position, last = 0, -1
+    while position <= len(source) and (found := pattern.search(source, position)) is not None:
+        start, end = found.span()
+        if len(alternatives) > 1:
+            end = max(m.end() for a in alternatives if (m := a.match(source, start)) is not None)
+        if end > start or start != last:
+            yield start, end
+            last = end
+        position = max(end, start + (end == start))
+
+
 def _matches(pattern: re.Pattern[str], source: str) -> list[Value]:
-    return [{"index": m.start(), "match": m.group()} for m in pattern.finditer(source)]
+    return [{"index": start, "match": source[start:end]} for start, end in _spans(pattern, source)]
 
 
 def find_all(source: Value, substr: Value) -> list[Value]:
@@ -90,7 +123,11 @@ def replace_all_regex(source: Value, regexp: Value, repl: Value) -> str:
     """All matches replaced by a text; backreferences in it mean nothing."""
     where = "text.replace_all_regex"
     replacement = _text(where, repl)
-    return _pattern(where, regexp).sub(lambda _: replacement, _text(where, source))
+    text, parts, at = _text(where, source), list[str](), 0
+    for start, end in _spans(_pattern(where, regexp), text):
+        parts += (text[at:start], replacement)
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 def split(source: Value, separator: Value) -> list[Value]:

@@ -116,7 +116,7 @@ class _Checker:
                 self.attempt(attempt, scope)
 
     def loop(self, loop: For, scope: _Scope, shared: frozenset[str] | None, step: Step) -> None:
-        sources = [t for t in (loop.items, *(loop.bounds or ())) if t is not None]
+        sources = [t for t in (loop.items, loop.bounds) if t is not None]
         self.values(sources, scope, "evaluating 'for'")
         names = {n for n in (loop.value, loop.index) if n is not None}
         for name in sorted(names):

@@ -141,12 +141,12 @@ class Group:
 
 @dataclass(frozen=True)
 class For:
-    """`for`: over a list (`items`) or between two numbers (`bounds`)."""
+    """`for`: over a list (`items`) or between two numbers (`bounds`, a list of two or an expression that gives one)."""
 
     value: str
     index: str | None
     items: Template | None
-    bounds: tuple[Template, Template] | None
+    bounds: Template | None
     block: Block
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from localcloud.arm import ArmDoor
@@ -27,6 +26,7 @@ from localcloud.workflows.executions import ExecutionsService
 from localcloud.workflows.recorder import OnEvent
 from localcloud.workflows.service import WorkflowsService
 from localcloud.workflows.store import Json, WorldLike, invalid
+from localcloud.workflows.web import decode_body
 from localcloud.world import World
 
 _BODY_LIMIT = 4 * 1024 * 1024
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.bigquery is not None and path.startswith("bigquery/v2/"):
             serve_request(self, self.bigquery.answer, self.path)
             return
-        if self.arm is not None and (path == "subscriptions" or path.startswith("subscriptions/")):
+        if self.arm is not None and (path == "subscriptions" or path.startswith(("subscriptions/", "dfs/"))):
             respond(self, self.arm)
             return
         raw = self._read()
@@ -92,9 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(length)
 
     def _callback(self, query: str, raw: bytes) -> Json:
-        body: Any = raw.decode("utf-8", "replace") or None
-        if "json" in self.headers.get("Content-Type", ""):
-            body = json.loads(raw) if raw else None
+        body = decode_body(self.headers.get("Content-Type", ""), raw) if raw else None
         return {
             "method": self.command,
             "url": self.path,

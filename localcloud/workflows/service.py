@@ -17,15 +17,15 @@ from sqlite3 import Row
 from localcloud.errors import ApiError
 from localcloud.workflows import limits
 from localcloud.workflows.check import check_source
+from localcloud.workflows.listing import WORKFLOWS, matching, ordered
 from localcloud.workflows.store import (
     Json,
     WorldLike,
     create_tables,
-    decode_token,
     encode_token,
     invalid,
     not_found,
-    page_size,
+    page_at,
     project_number,
     timestamp,
 )
@@ -67,7 +67,6 @@ _OUTPUT = frozenset(
         "updateTime",
     }
 )
-_ORDERED = ("name", "createTime", "updateTime")
 
 
 def check_labels(labels: object) -> None:
@@ -178,13 +177,11 @@ class WorkflowsService:
         """A page of workflows, `{"workflows": […], "nextPageToken": …}`; location `-` stands for all."""
         if not _PARENT.fullmatch(parent):
             raise invalid(f"Invalid parent: {parent}")
-        if filter:
-            raise invalid(f"filter is not supported by the embedded cloud: {filter}")
-        field, descending = _order(order_by, _ORDERED, "name")
-        size, offset = _page(page_size, page_token, default=500, most=1000)
+        size, offset = page_at(page_size, page_token, default=500, most=1000)
         pattern = f"{parent.removesuffix('-')}%" if parent.endswith("/-") else parent
         rows = self.world.connect().execute("SELECT body FROM workflow_definitions WHERE parent LIKE ?", (pattern,))
-        found = sorted((_loads(r["body"]) for r in rows.fetchall()), key=lambda w: str(w[field]), reverse=descending)
+        chosen = matching([_loads(r["body"]) for r in rows.fetchall()], filter, WORKFLOWS)
+        found = ordered(chosen, order_by, WORKFLOWS, "name")
         answer: Json = {"workflows": found[offset : offset + size]}
         if len(found) > offset + size:
             answer["nextPageToken"] = encode_token(str(offset + size))
@@ -234,7 +231,7 @@ class WorkflowsService:
     def list_revisions(self, name: str, *, page_size: object = None, page_token: object = None) -> Json:
         """A page of a workflow's revisions, newest first."""
         self._row(name)
-        size, offset = _page(page_size, page_token, default=20, most=100)
+        size, offset = page_at(page_size, page_token, default=20, most=100)
         rows = (
             self.world.connect()
             .execute("SELECT body FROM workflow_revisions WHERE name = ? ORDER BY revision DESC", (name,))
@@ -317,7 +314,7 @@ class WorkflowsService:
         """A page of a location's operations, newest first."""
         if filter:
             raise invalid(f"filter is not supported by the embedded cloud: {filter}")
-        size, offset = _page(page_size, page_token, default=100, most=1000)
+        size, offset = page_at(page_size, page_token, default=100, most=1000)
         rows = (
             self.world.connect()
             .execute("SELECT body FROM workflow_operations WHERE parent = ? ORDER BY seq DESC", (parent,))
@@ -342,23 +339,6 @@ def _loads(text: str) -> Json:
 
 def _revision_id(number: int) -> str:
     return f"{number:06d}-{secrets.token_hex(2)[:3]}"
-
-
-def _page(size: object, token: object, *, default: int, most: int) -> tuple[int, int]:
-    position = decode_token(token)
-    if position is not None and not position.isdigit():
-        raise invalid("The page token is not valid.")
-    return page_size(size, default=default, most=most), int(position or 0)
-
-
-def _order(order_by: str, known: Iterable[str], default: str) -> tuple[str, bool]:
-    if not order_by:
-        return default, False
-    field, _, direction = order_by.strip().partition(" ")
-    camel = re.sub(r"_([a-z])", lambda m: m.group(1).upper(), field)
-    if camel not in known or direction.strip().lower() not in ("", "asc", "desc"):
-        raise invalid(f"orderBy is not supported by the embedded cloud: {order_by}")
-    return camel, direction.strip().lower() == "desc"
 
 
 def _mask(update_mask: str | None) -> frozenset[str]:

@@ -1,11 +1,13 @@
 """A workflow's text, YAML or JSON, as a tree that knows its lines.
 
 Scalars are resolved as the service's YAML 1.2 reader does, not as PyYAML's 1.1: `yes` and `on` are strings, dates are
-strings. Map keys are strings.
+strings. Map keys are strings. An expression may stand in a flow collection without quotes, `[${a}, ${b}]`, as Google's
+samples write it; a colon or a hash sign after a space needs quotes there as anywhere.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +21,10 @@ _MAX_DEPTH = 200
 _NULL = ("", "~", "null", "Null", "NULL")
 _TRUE = ("true", "True", "TRUE")
 _FALSE = ("false", "False", "FALSE")
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_INT = re.compile(r"[-+]?[0-9]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_BLANK = "\0 \t\r\n\x85\u2028\u2029"
 _CORE = ("null", "bool", "int", "float", "str", "timestamp", "map", "seq", "merge", "value")
 
 
@@ -79,7 +82,7 @@ def load(text: str) -> Node:
         # JSON may be indented with tabs, which YAML refuses; inside JSON strings a raw tab is not allowed anyway.
         text = text.replace("\t", " ")
     try:
-        documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        documents = list(yaml.compose_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -91,6 +94,42 @@ def load(text: str) -> Node:
             "the source holds no workflow" if not documents else "the source holds more than one document"
         )
     return _Converter().convert(documents[0], 0)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `${…}` in a flow collection as one plain scalar; by YAML's own rules the brace would begin a map."""
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """The plain scalar that begins here."""
+        length = self._expression() if self.flow_level and self.prefix(2) == "${" else 0
+        if not length:
+            token: yaml.ScalarToken = super().scan_plain()
+            return token
+        start, text = self.get_mark(), self.prefix(length)
+        self.forward(length)
+        return yaml.ScalarToken(text, True, start, self.get_mark())
+
+    def _expression(self) -> int:
+        """How many characters the expression has; 0 where it is not one that can do without quotes."""
+        depth, quoted, position = 0, False, 0
+        while (character := self.peek(position)) not in "\0\r\n\x85\u2028\u2029":
+            following = self.peek(position + 1) if character != "\0" else "\0"
+            if (character == ":" and following in _BLANK) or (character in " \t" and following == "#"):
+                return 0
+            position += 1
+            if quoted:
+                if character == "\\" and following not in _BLANK:
+                    position += 1
+                quoted = character != '"'
+            elif character == '"':
+                quoted = True
+            elif character == "{":
+                depth += 1
+            elif character == "}":
+                depth -= 1
+                if depth == 0:
+                    return position if self.peek(position) in _BLANK or self.peek(position) in ",]}:" else 0
+        return 0
 
 
 class _Converter:
@@ -138,9 +177,16 @@ def _scalar(node: yaml.Node) -> Any:
         return None
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    if _INT.fullmatch(text):
-        number = int(text)
-        return number if -(2**63) <= number < 2**63 else float(text)
-    if _HEX.fullmatch(text):
-        return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    if _INT.fullmatch(text) and len(text) <= 20 and -(2**63) <= int(text) < 2**63:
+        return int(text)
+    if _HEX.fullmatch(text) and len(text) <= 100:
+        number = int(text, 0)
+        return number if number < 2**63 else float(number)
+    if not _FLOAT.fullmatch(text):
+        return text
+    double = float(text)
+    if math.isinf(double):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        mark = node.start_mark
+        raise SourceError(f"the number {shown} does not fit into a double", mark.line + 1, mark.column + 1)
+    return double

@@ -94,6 +94,14 @@ def page_size(given: object, *, default: int, most: int) -> int:
     return min(size or default, most)
 
 
+def page_at(size: object, token: object, *, default: int, most: int) -> tuple[int, int]:
+    """The size and the beginning of a page whose token is an offset."""
+    position = decode_token(token)
+    if position is not None and not position.isdigit():
+        raise invalid("The page token is not valid.")
+    return page_size(size, default=default, most=most), int(position or 0)
+
+
 def encode_token(position: str) -> str:
     """A page token."""
     return base64.urlsafe_b64encode(position.encode()).decode()

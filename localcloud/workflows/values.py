@@ -8,6 +8,7 @@ makes "passing by value" of the reference cheap.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,28 @@ def scalar_text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def parse_json(text: str | bytes) -> Value:
+    """A JSON text's value; integers beyond 64 bits become doubles. Raises ValueError, for NaN and the like too."""
+    return json.loads(text, parse_constant=_no_constant, parse_int=_integer, parse_float=_double)
+
+
+def _no_constant(name: str) -> Value:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    # Python's int() refuses thousands of digits with a ValueError of its own.
+    number = float(digits) if len(digits) > 20 else int(digits)
+    return number if INTEGER_MIN <= number <= INTEGER_MAX and isinstance(number, int) else _double(digits)
+
+
+def _double(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} does not fit into a double")
+    return number
 
 
 def _unserialisable(value: object) -> object:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import http.client
 import ipaddress
-import json
 import re
 import ssl
 import threading
@@ -21,13 +20,14 @@ from urllib.parse import urlencode, urlsplit
 
 from localcloud.workflows import limits
 from localcloud.workflows.failures import WorkflowError, failure, type_error, value_error
-from localcloud.workflows.values import Value, is_number, json_text, scalar_text, type_name
+from localcloud.workflows.values import Value, is_number, json_text, parse_json, scalar_text, type_name
 
 if TYPE_CHECKING:
     from localcloud.workflows.clock import Answer
 
 _PRIVATE_FORM = "projects/PROJECT/locations/LOCATION/namespaces/NAMESPACE/services/SERVICE"
 _PRIVATE_SERVICE = re.compile(re.sub("[A-Z]+", "[^/]+", _PRIVATE_FORM))
+_AGENT = "GoogleCloudWorkflows; (+https://cloud.google.com/workflows/docs)"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
@@ -63,28 +63,37 @@ def prepare(function: str, given: Mapping[str, Value], routes: Mapping[str, str]
     url = given.get("url")
     if not isinstance(url, str):
         raise type_error(f"url must be a string; got: {type_name(url)}")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise value_error(f"invalid URL: {url}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise value_error(f"invalid URL: {url}")
-    _check_private(given)
+    _check_private(given, port)
     headers = _headers(given.get("headers"))
     body = _encode_body(given.get("body"), headers) if "body" in given else None
     if given.get("auth") is not None:
         headers["Authorization"] = _authorization(given["auth"], url, account)
-    headers.setdefault("User-Agent", "GoogleCloudWorkflows; (+https://cloud.google.com/workflows/docs)")
+    agent = next((k for k in headers if k.lower() == "user-agent"), "User-Agent")
+    headers[agent] = f"{headers.get(agent, '')} {_AGENT}".lstrip()
     asked = _with_query(url, given.get("query"))
     return Request(method.upper(), _resolve(asked, routes), headers, body, _timeout(given), asked=asked)
 
 
-def _check_private(given: Mapping[str, Value]) -> None:
+def _check_private(given: Mapping[str, Value], port: int | None) -> None:
     """Check what only a private network gives a meaning; the request goes where the URL leads."""
-    for name in ("private_service_name", "ca_certificate"):
-        value = given.get(name)
-        if value is not None and not isinstance(value, str):
-            raise type_error(f"{name} must be a string; got: {type_name(value)}")
-    service = given.get("private_service_name")
-    if service is not None and not _PRIVATE_SERVICE.fullmatch(service):
+    certificate, service = given.get("ca_certificate"), given.get("private_service_name")
+    if certificate is not None and not isinstance(certificate, bytes):
+        raise value_error(f"ca_certificate must be bytes; got: {type_name(certificate)}")
+    if service is None:
+        return
+    if not isinstance(service, str):
+        raise type_error(f"private_service_name must be a string; got: {type_name(service)}")
+    if not _PRIVATE_SERVICE.fullmatch(service):
         raise value_error(f"private_service_name must be {_PRIVATE_FORM}; got: {service}")
+    if port is not None:
+        raise value_error(f"the URL must not have a port where private_service_name is given; got: {port}")
 
 
 def _timeout(given: Mapping[str, Value]) -> float:
@@ -255,7 +264,7 @@ def _decode(status: int, received: list[tuple[str, str]], content: bytes) -> Val
     for name, value in received:
         canonical = "-".join(p.capitalize() for p in name.split("-"))
         headers[canonical] = f"{headers[canonical]}, {value}" if canonical in headers else value
-    result = {"body": _decode_body(str(headers.get("Content-Type", "")), content), "code": status}
+    result = {"body": decode_body(str(headers.get("Content-Type", "")), content), "code": status}
     result["headers"] = headers
     if status >= 400:
         message = f"HTTP server responded with error code {status}"
@@ -263,11 +272,12 @@ def _decode(status: int, received: list[tuple[str, str]], content: bytes) -> Val
     return result
 
 
-def _decode_body(content_type: str, content: bytes) -> Value:
+def decode_body(content_type: str, content: bytes) -> Value:
+    """The value of a body: JSON's, else text or bytes, by its content type."""
     media = content_type.split(";")[0].strip().lower()
     try:
         if media == "application/json" or media.endswith("+json"):
-            return json.loads(content) if content else None
+            return parse_json(content) if content else None
         if not media or media.startswith("text/") or media in ("application/xml", "application/x-www-form-urlencoded"):
             return content.decode()
     except (ValueError, RecursionError):

@@ -19,6 +19,8 @@ from typing import Any
 PREFIX = "googleapis."
 _PLACE = re.compile(r"\{\+?([^}]+)\}")
 _COMMON = frozenset({"body", "query", "connector_params"})
+_SYSTEM = frozenset({"alt", "fields", "prettyPrint", "quotaUser", "uploadType"})
+"""Parameters of every method of Google's APIs, those that carry credentials left out."""
 _FLAT = MappingProxyType({"translate.v2": frozenset({"q", "target", "format", "source", "model"})})
 """Services whose methods also take the fields of their body as arguments."""
 _REGIONAL = MappingProxyType(
@@ -49,7 +51,9 @@ class Method:
     def arguments(self) -> frozenset[str]:
         """Everything that may be given."""
         extra = {self.regional} if self.regional else set()
-        return frozenset({*self.places, *self.query, *_COMMON, *extra})
+        # `updateMask: {fieldPaths: […]}` is another way to write `updateMask.fieldPaths`.
+        heads = {name.split(".", 1)[0] for name in self.query if "." in name}
+        return frozenset({*self.places, *self.query, *_COMMON, *extra, *heads})
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def find(path: str) -> Method | None:
         return None
     verb, template, *rest = line.removeprefix("!").split(" ")
     query = frozenset(name for part in rest if part.startswith("?") for name in part[1:].split(","))
-    query |= _FLAT.get(service, frozenset())
+    query |= _FLAT.get(service, frozenset()) | _SYSTEM
     return Method(
         path, service, entry["root"], verb, template, tuple(_PLACE.findall(template)), query, line.startswith("!")
     )

@@ -273,11 +273,32 @@ def _url(method: Method, root: str, given: dict[str, Value]) -> str:
     more = given.get("query")
     if more is not None and not isinstance(more, dict):
         raise type_error(f"query must be a map; got: {type_name(more)}")
-    asked = {**{name: given[name] for name in sorted(method.query & given.keys())}, **(more or {})}
+    asked = {**_asked(method, given), **(more or {})}
     for name, value in asked.items():
         items = value if isinstance(value, list) else [value]
         pairs += [(name, i if isinstance(i, str) else json_text(i)) for i in items if i is not None]
     return f"{root}/{path}" + (f"?{urlencode(pairs)}" if pairs else "")
+
+
+def _asked(method: Method, given: dict[str, Value]) -> dict[str, Value]:
+    """The parameters of the URL's query; a map stands for the dotted names below it."""
+    found: dict[str, Value] = {}
+
+    def add(name: str, value: Value) -> None:
+        if value is None:
+            return
+        if name in method.query:
+            found[name] = value
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                add(f"{name}.{key}", inner)
+        else:
+            raise value_error(f"{method.name} has no parameter '{name}'")
+
+    own = {*method.places, "body", "query", "connector_params", method.regional} - method.query
+    for name in sorted(given.keys() - own):
+        add(name, given[name])
+    return found
 
 
 def _help(caller: Caller, kind: str, given: dict[str, Value], deliver: Deliver) -> None:

@@ -52,6 +52,7 @@ SERVICES = [
     "transcoder.v1",
     "translate.v2",
     "translate.v3",
+    "translate.v3beta1",
     "workflowexecutions.v1",
     "workflowexecutions.v1beta",
     "workflows.v1",

@@ -129,6 +129,42 @@ def test_further_query_parameters_are_given_as_a_map() -> None:
     assert error["tags"] == ["TypeError"]
 
 
+def test_parameters_of_every_method_and_maps_of_dotted_ones() -> None:
+    apis = Apis([(200, {})])
+    apis.run(call("googleapis.bigquery.v2.jobs.list", "{projectId: p, alt: json, fields: jobs.id}"))
+    assert apis.asked[0][1] == "bigquery/bigquery/v2/projects/p/jobs?alt=json&fields=jobs.id"
+    document = "googleapis.firestore.v1.projects.databases.documents.patch"
+    routes = {"https://firestore.googleapis.com": "http://127.0.0.1:1/firestore"}
+
+    def patch(args: str) -> tuple[str, Any]:
+        apis = Apis([(200, {})])
+        execution = run_local(None, call(document, args), None, routes=routes, clock=apis.clock, responder=apis)
+        error = json.loads(execution["error"]["payload"]) if execution["state"] == "FAILED" else None
+        return apis.asked[0][1] if apis.asked else "", error
+
+    address = "firestore/v1/d/1?updateMask.fieldPaths=a&updateMask.fieldPaths=b"
+    assert patch("{name: d/1, body: {fields: {}}, updateMask: {fieldPaths: [a, b]}}") == (address, None)
+    assert patch("{name: d/1, body: {fields: {}}, updateMask.fieldPaths: [a, b]}") == (address, None)
+    assert patch("{name: d/1, updateMask: null}") == ("firestore/v1/d/1", None)
+    for wrong in ("{paths: [a]}", "[a]", "a"):
+        asked, error = patch(f"{{name: d/1, updateMask: {wrong}}}")
+        assert asked == ""
+        assert error["tags"] == ["ValueError"]
+        assert "has no parameter 'updateMask" in error["message"]
+
+
+def test_content_that_is_no_json_comes_back_as_it_is() -> None:
+    routes = {"https://storage.googleapis.com": "http://127.0.0.1:1/storage"}
+
+    def media(request: Request) -> Answer:
+        assert request.url.endswith("/storage/v1/b/in/o/a%2Fb.txt?alt=media")
+        return Answer(text="two\nlines", content_type="text/plain")
+
+    source = call("googleapis.storage.v1.objects.get", "{bucket: in, object: a/b.txt, alt: media}")
+    execution = run_local(None, source, None, routes=routes, clock=VirtualClock(), responder=media)
+    assert json.loads(execution["result"]) == "two\nlines"
+
+
 def test_a_missing_part_of_the_address_fails_the_call() -> None:
     apis = Apis([(200, {})])
     error = apis.run(call("googleapis.bigquery.v2.jobs.insert", "{body: {}}"))
@@ -289,6 +325,7 @@ def test_methods_of_many_services_are_known() -> None:
         ("googleapis.storage.v1.objects.list", "GET"),
         ("googleapis.cloudfunctions.v2.projects.locations.functions.get", "GET"),
         ("googleapis.run.v2.projects.locations.jobs.run", "POST"),
+        ("googleapis.translate.v3beta1.projects.locations.batchTranslateText", "POST"),
         ("googleapis.cloudtasks.v2.projects.locations.queues.tasks.create", "POST"),
         ("googleapis.datafusion.v1.projects.locations.instances.restart", "POST"),
     ):

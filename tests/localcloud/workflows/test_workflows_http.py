@@ -8,6 +8,8 @@ import socket
 import time
 from typing import Any
 
+import pytest
+
 
 def call(function: str, result: str, **arguments: Any) -> str:
     """A workflow that makes one call and returns something of the answer."""
@@ -186,14 +188,33 @@ def test_calls_of_branches_run_at_the_same_time(run: Any, endpoint: Any) -> None
 
 def test_what_names_a_private_network_is_checked_and_then_ignored(run: Any, endpoint: Any) -> None:
     service = "projects/p/locations/l/namespaces/n/services/s"
-    certificate = "-----BEGIN CERTIFICATE-----"
+    certificate = '${text.encode("-----BEGIN CERTIFICATE-----")}'
     url = f"{endpoint.url}/in"
-    reached = run(call("http.get", "${r.code}", url=url, private_service_name=service, ca_certificate=certificate))
-    assert reached.value == 200
+    assert run(call("http.get", "${r.code}", url=url, ca_certificate=certificate)).value == 200
+    routes = {"https://private.example.com": endpoint.url}
+    private = call("http.get", "${r.code}", url="https://private.example.com/in", private_service_name=service)
+    assert run(private, routes=routes).value == 200
+    assert len(endpoint.received) == 2
+    assert run(call("http.get", "${r}", url=url, private_service_name=service)).tags == ["ValueError"]
     assert run(call("http.get", "${r}", url=url, private_service_name="n/s")).tags == ["ValueError"]
     assert run(call("http.get", "${r}", url=url, private_service_name=5)).tags == ["TypeError"]
-    assert run(call("http.get", "${r}", url=url, ca_certificate=5)).tags == ["TypeError"]
-    assert len(endpoint.received) == 1
+    assert run(call("http.get", "${r}", url=url, ca_certificate="text")).tags == ["ValueError"]
+    assert len(endpoint.received) == 2
+
+
+def test_the_runtime_adds_its_name_to_the_user_agent(run: Any, endpoint: Any) -> None:
+    own = "GoogleCloudWorkflows; (+https://cloud.google.com/workflows/docs)"
+    for headers, expected in (({}, own), ({"user-agent": "mine/1.0"}, f"mine/1.0 {own}")):
+        run(call("http.get", "${r.code}", url=f"{endpoint.url}/in", headers=headers))
+        found = {k.lower(): v for k, v in endpoint.received[-1].headers.items()}
+        assert found["user-agent"] == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "http://127.0.0.1:99999/", "http://127.0.0.1:x/", "ftp://127.0.0.1/", "//a", ""]
+)
+def test_urls_that_are_none(run: Any, url: str) -> None:
+    assert run(call("http.get", "${r}", url=url)).tags == ["ValueError"]
 
 
 def test_scopes_of_a_token_are_checked(run: Any, endpoint: Any) -> None:

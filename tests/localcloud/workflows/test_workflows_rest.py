@@ -221,8 +221,8 @@ def test_listing_workflows(cloud: Cloud) -> None:
     assert [w["name"][-1] for w in ordered["workflows"]] == ["c", "a", "b"]
     everywhere = cloud.workflows.list(parent="projects/acme/locations/-").execute()
     assert len(everywhere["workflows"]) == 4
-    assert "not supported" in refused(cloud.workflows.list(parent=PARENT, filter="name=a"))["message"]
-    assert "not supported" in refused(cloud.workflows.list(parent=PARENT, orderBy="color"))["message"]
+    assert "unknown field 'color'" in refused(cloud.workflows.list(parent=PARENT, filter="color=a"))["message"]
+    assert "Invalid value for orderBy" in refused(cloud.workflows.list(parent=PARENT, orderBy="color"))["message"]
     assert "page token" in refused(cloud.workflows.list(parent=PARENT, pageToken="%%"))["message"]
     locations = cloud.locations.list(name="projects/acme").execute()["locations"]
     assert [x["locationId"] for x in locations] == ["europe-west1", "us-central1"]
@@ -328,8 +328,9 @@ def test_wrong_executions(cloud: Cloud) -> None:
     assert "label key" in create(labels={"A": "b"})["message"]
     assert "Invalid value for callLogLevel" in create(callLogLevel="ALL")["message"]
     parent = f"{PARENT}/workflows/hello"
-    assert "not supported" in refused(cloud.executions.list(parent=parent, filter="duration > 5"))["message"]
-    assert "not supported" in refused(cloud.executions.list(parent=parent, orderBy="state"))["message"]
+    assert "'soon' is not a time" in refused(cloud.executions.list(parent=parent, filter="endTime > soon"))["message"]
+    assert "Invalid value for orderBy" in refused(cloud.executions.list(parent=parent, orderBy="result"))["message"]
+    assert create(argument="NaN")["message"] == "argument is not valid JSON"
     assert cloud.executions.list(parent=parent).execute() == {"executions": []}
 
 
@@ -419,6 +420,56 @@ def test_callbacks(cloud: Cloud) -> None:
     assert execution["result"] == '{"approved":true}'
     logs = cloud.server.executions.logs(name)
     assert logs[0]["textPayload"] == f"{cloud.server.url}{path}"
+
+
+def test_a_callback_keeps_one_request_until_it_is_waited_for(cloud: Cloud, endpoint: Any) -> None:
+    source = f"""
+- make: {{call: events.create_callback_endpoint, result: c}}
+- busy: {{call: http.get, args: {{url: "{endpoint.url}/slow"}}}}
+- first: {{call: events.await_callback, args: {{callback: '${{c}}', timeout: 31536000}}, result: one}}
+- second: {{call: events.await_callback, args: {{callback: '${{c}}', timeout: 31536000}}, result: two}}
+- third: {{call: events.await_callback, args: {{callback: '${{c}}', timeout: 31536000}}, result: three}}
+- done: {{return: ['${{one.http_request.body}}', '${{text.decode(two.http_request.body)}}', '${{three.http_request}}']}}
+"""
+    cloud.deploy("waits", source)
+    name = cloud.start("waits")
+    callbacks = cloud.executions.callbacks()
+
+    def listed() -> dict[str, Any]:
+        found = callbacks.list(parent=name).execute().get("callbacks")
+        return dict(found[0]) if found else {}
+
+    def until(ready: Callable[[], bool]) -> None:
+        limit = time.monotonic() + 10
+        while not ready():
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+
+    until(lambda: bool(listed()))
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.server.port)
+
+    def post(body: str, kind: str, query: str = "") -> tuple[int, str]:
+        connection.request("POST", f"/v1/{listed()['name']}{query}", body=body, headers={"Content-Type": kind})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        return response.status, str(answer.get("error", {}).get("status", ""))
+
+    assert post("first", "text/plain") == (200, "")
+    assert post("too early", "text/plain") == (429, "RESOURCE_EXHAUSTED")
+    assert listed()["waiters"] == "0"
+    assert json.loads(listed()["availablePayloads"][0])["http_request"]["body"] == "first"
+    endpoint.release.set()
+    until(lambda: listed()["waiters"] == "1")
+    assert post("bytes", "application/octet-stream") == (200, "")
+    until(lambda: listed()["waiters"] == "1" and "availablePayloads" not in listed())
+    path = listed()["name"]
+    assert post("{not json", "application/json", "?a=1&b=x") == (200, "")
+    result = json.loads(cloud.ended(name)["result"])
+    assert result[:2] == ["first", "bytes"]
+    assert (result[2]["body"], result[2]["query"], result[2]["method"]) == ("{not json", {"a": "1", "b": "x"}, "POST")
+    connection.request("POST", f"/v1/{path}", body="late")
+    assert connection.getresponse().status == 404
+    connection.close()
 
 
 def test_callback_timeout(cloud: Cloud) -> None:
