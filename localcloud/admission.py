@@ -159,6 +159,15 @@ def _bigquery_words(permission: str, resource: str, caller: str) -> tuple[str, s
     return _google_error(message, "PERMISSION_DENIED", errors=errors)
 
 
+def _storage_words(permission: str, resource: str, caller: str) -> tuple[str, str]:
+    message = (
+        f"{caller} does not have {permission} access to the Google Cloud Storage object. Permission '{permission}'"
+        " denied on resource (or it may not exist)."
+    )
+    errors = [{"message": message, "domain": "global", "reason": "forbidden"}]
+    return _google_error(message, "PERMISSION_DENIED", errors=errors)
+
+
 def _front_words(permission: str, resource: str, caller: str) -> tuple[str, str]:
     name = resource.rpartition("/")[2]
     return "text/html; charset=UTF-8", (
@@ -250,6 +259,10 @@ def _batch(tx: Any, match: re.Match[str], body: dict[str, Any]) -> Iterator[Aske
     yield from _workers(tx, match[1], str(config.get("serviceAccount") or "").rpartition("/")[2])
 
 
+def _object(tx: Any, match: re.Match[str], body: dict[str, Any]) -> Iterator[Asked]:
+    yield Asked("storage.objects.get", match[1], _storage_words)
+
+
 _HOME = r"projects/[^/]+/locations/[^/]+"
 _WORKFLOW = rf"{_HOME}/workflows/[^/:]+"
 _REPOSITORY = rf"{_HOME}/repositories/[^/:]+"
@@ -283,10 +296,12 @@ _METHODS: dict[str, tuple[tuple[str, Callable[[Any, re.Match[str], dict[str, Any
             rf"GET v1(?:beta1)?/({_REPOSITORY})/workflowInvocations/[^/:]+",
             _one("dataform.workflowInvocations.get", r"\1"),
         ),
+        (rf"GET v1(?:beta1)?/({_REPOSITORY}):readFile", _one("dataform.repositories.readFile", r"\1")),
     ),
     "dataproc": (
         (r"POST v1/projects/([^/]+)/locations/[^/]+/batches", _batch),
         (r"GET v1/(projects/[^/]+)/locations/[^/]+/batches/[^/:]+", _one("dataproc.batches.get", r"\1")),
     ),
+    "storage": ((r"GET (?:download/)?storage/v1/(b/[^/]+)/o/.+", _object),),
 }
 """Service → its methods: verb and path, and what they ask for. Methods that are not here ask for nothing."""

@@ -79,7 +79,8 @@ def make(world: World, network: HostNetwork) -> list[str]:
     host, links = network.host, []
     with world.transaction() as tx:
         store.create_project(tx, host, google.DEFAULT_APIS)
-        for api in ("compute", "servicenetworking"):
+        # Grants on the project itself are Resource Manager's.
+        for api in ("cloudresourcemanager", "compute", "servicenetworking"):
             service = f"{api}.googleapis.com"
             if not store.api_enabled(tx, host, service):
                 enable(_call(world, tx, "", host), host, service)

@@ -91,6 +91,16 @@ def _bucket_object(value: dict[str, Any], _olds: dict[str, Any] | None) -> Itera
             seen.add(key)
 
 
+def _firewall(value: dict[str, Any], _olds: dict[str, Any] | None) -> Iterator[Failure]:
+    """Ingress must come from somewhere (`resourceComputeFirewallSourceFieldsCustomizeDiff`)."""
+    sources = ("sourceTags", "sourceRanges", "sourceServiceAccounts")
+    if value.get("direction", "INGRESS") == "INGRESS" and not any(value.get(name) for name in sources):
+        yield Failure(
+            "sourceRanges",
+            "one of source_tags, source_ranges, or source_service_accounts must be defined",
+        )
+
+
 def _project_service(value: dict[str, Any], _olds: dict[str, Any] | None) -> Iterator[Failure]:
     if value.get("service") in _IGNORED_SERVICES:
         listed = " ".join(f'"{name}"' for name in _IGNORED_SERVICES)
@@ -114,6 +124,7 @@ def _databricks_job(value: dict[str, Any], _olds: dict[str, Any] | None) -> Iter
 _RULES: Mapping[str, Rule] = {
     "gcp:composer/environment:Environment": _composer,
     "gcp:cloudscheduler/job:Job": _scheduler_job,
+    "gcp:compute/firewall:Firewall": _firewall,
     "gcp:storage/bucketObject:BucketObject": _bucket_object,
     "gcp:projects/service:Service": _project_service,
     "databricks:index/job:Job": _databricks_job,

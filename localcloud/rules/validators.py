@@ -195,6 +195,8 @@ def _json_array(value: Any, field: str, shown: str) -> str | None:
     found = _json_text(value, field, shown)
     if found is None and not isinstance(_json(str(value)), list):
         return '"schema" is not a JSON array'
+    if found is None and None in _json(str(value)):
+        return '"schema" contains a nil element'
     return found
 
 

@@ -27,6 +27,9 @@ _TYPES = frozenset(_TYPE_NAMES.split())
 _MODES = frozenset({"NULLABLE", "REQUIRED", "REPEATED"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _TABLE_NAME = re.compile(r"[\w\- ]{1,1024}")
+_WHO = ("userByEmail", "groupByEmail", "domain", "specialGroup", "iamMember", "view", "dataset", "routine")
+_KINDS = {"view": "VIEW", "materializedView": "MATERIALIZED_VIEW", "externalDataConfiguration": "EXTERNAL"}
+"""Input → the kind of table it makes."""
 _READ = re.compile(r"`([a-z][a-z0-9-]{4,28}[a-z0-9])\.([A-Za-z0-9_]+)\.([A-Za-z0-9_-]+)`")
 
 
@@ -58,8 +61,11 @@ class Dataset(GoogleResource):
 
     def _admit_common(self, call: Call, values: dict[str, Any], project: str) -> None:
         location = str(values.get("location") or "US")
-        if not re.fullmatch(r"[A-Za-z]+(-[a-z]+\d{1,2})?", location) or ("-" not in location and len(location) > 4):
+        if not re.fullmatch(r"[A-Za-z]+(-[A-Za-z]+\d{1,2})?", location) or ("-" not in location and len(location) > 4):
             raise _invalid(f"Invalid value for location: {location} is not a valid value")
+        for entry in values.get("accesses") or ():
+            if not any(entry.get(name) for name in _WHO):
+                raise _invalid("Access entry: exactly one of the kinds of whom it is for must be given.")
         hours = values.get("maxTimeTravelHours")
         if hours is not None and (int(str(hours)) % 24 or not 48 <= int(str(hours)) <= 168):
             raise _invalid(f"Max time travel hours must be a multiple of 24 from 48 to 168, and not {hours}.")
@@ -90,6 +96,17 @@ class Dataset(GoogleResource):
             raise ApiError(400, "resourceInUse", f"Dataset {project}:{dataset} is still in use")
 
 
+class Connection(GoogleResource):
+    """A connection, with an account of its own that a program grants what it is to read."""
+
+    def settle(self, call: Call, row: Row, old: Row | None) -> None:
+        """The account is a principal from now on."""
+        for name in ("cloudResource", "cloudSql", "spark"):
+            email = (row.outputs.get(name) or {}).get("serviceAccountId")
+            if email and row.project is not None:
+                checks.add_agent(call, row.project, "bigqueryconnection", str(email), None)
+
+
 class Table(GoogleResource):
     """A table or a view of a dataset."""
 
@@ -115,7 +132,17 @@ class Table(GoogleResource):
         """Columns, what divides them, key, and what a view reads."""
         project = str(values["project"])
         columns = _columns(values.get("schema"))
-        _divided(values, columns)
+        if values.get("tableReplicationInfo") and any(values.get(n) for n in ("schema", "view", "materializedView")):
+            raise _invalid(
+                "Schema, view, or materialized view cannot be specified when table replication info is present"
+            )
+        if values.get("view") and any(str(column.get("mode")).upper() == "REQUIRED" for column in columns):
+            raise _invalid("Schema cannot contain required fields when creating a view")
+        if "externalDataConfiguration" in values or "view" in values or "materializedView" in values:
+            # Their columns are found by the service, where the program gives none.
+            columns = columns if values.get("schema") else []
+        else:
+            _divided(values, columns)
         self._admit_key(call, values, project, resource_id)
         self._admit_view(call, values)
 
@@ -156,7 +183,7 @@ class Table(GoogleResource):
         now = int(time.time() * 1000)
         found = store.find(call.tx, DATASET, resource_id.rpartition("/tables/")[0])
         dataset = found.outputs if found is not None else {}
-        kind = "VIEW" if values.get("view") else "MATERIALIZED_VIEW" if values.get("materializedView") else "TABLE"
+        kind = next((shown for name, shown in _KINDS.items() if values.get(name)), "TABLE")
         lives = dataset.get("defaultTableExpirationMs")
         made: dict[str, Any] = {
             "creationTime": old.outputs["creationTime"] if old is not None else now,

@@ -89,7 +89,7 @@ class BridgedResource:
                 resource_id = f"/{self.kind[0].lower()}{self.kind[1:]}s/{resource_id}"
         else:
             resource_id = str(synthesis.number(self.token, serial))[:16]
-        key = f"{self.token}|{call.settings.get('host') or ''}|{resource_id}"
+        key = self._key(call, resource_id)
         if store.find_key(call.tx, key) is not None:
             raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"{self.kind} '{resource_id}' already exists")
         now = time.time()
@@ -97,6 +97,17 @@ class BridgedResource:
         row = Row(resource_id, self.token, None, key, inputs, outputs, call.secrets, "user", now, now)
         store.insert(call.tx, row)
         return state_of(row)
+
+    def _key(self, call: Call, resource_id: str) -> str:
+        """What must be unique: the id in its workspace or directory."""
+        return f"{self.token}|{call.settings.get('host') or ''}|{resource_id}"
+
+    def _find(self, call: Call, resource_id: str) -> Row | None:
+        """That of the workspace that is asked; two workspaces may each have one of the id."""
+        own = store.find_key(call.tx, self._key(call, resource_id))
+        if own is not None or call.settings.get("host"):
+            return own
+        return store.find(call.tx, self.token, resource_id)
 
     def _made(
         self, values: dict[str, Any], resource_id: str, serial: int, now: float, host_of: str | None
@@ -136,12 +147,12 @@ class BridgedResource:
 
     def read(self, call: Call, resource_id: str) -> State | None:
         """By id."""
-        row = store.find(call.tx, self.token, resource_id)
+        row = self._find(call, resource_id)
         return state_of(row) if row is not None else None
 
     def update(self, call: Call, resource_id: str, inputs: dict[str, Any]) -> State:
         """In place."""
-        row = store.find(call.tx, self.token, resource_id)
+        row = self._find(call, resource_id)
         if row is None:
             raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"{self.kind} '{resource_id}' does not exist.")
         values = self._resolve(call, inputs)
@@ -152,7 +163,7 @@ class BridgedResource:
 
     def delete(self, call: Call, resource_id: str, outputs: dict[str, Any]) -> None:
         """Gone already is fine; a catalog or schema with something in it is refused unless forced."""
-        row = store.find(call.tx, self.token, resource_id)
+        row = self._find(call, resource_id)
         if row is None:
             return
         if self.kind in ("Catalog", "Schema") and outputs.get("forceDestroy") is not True:

@@ -38,6 +38,9 @@ def admit_settings(values: Mapping[str, Any]) -> None:
             raise _invalid("The retention period must be between 1 second and 100 years.")
         if (values.get("versioning") or {}).get("enabled") is True:
             raise _invalid("Object Versioning and a retention policy cannot both be enabled for a bucket.")
+    folders = (values.get("hierarchicalNamespace") or {}).get("enabled") is True
+    if folders and values.get("uniformBucketLevelAccess") is not True:
+        raise _invalid("Hierarchical namespace can only be enabled when uniform bucket-level access is enabled.")
     kept = (values.get("softDeletePolicy") or {}).get("retentionDurationSeconds")
     if kept is not None and int(kept) != 0 and not 7 * 86400 <= int(kept) <= 90 * 86400:
         raise _invalid("Soft delete retention duration must be 0 or between 7 and 90 days.")

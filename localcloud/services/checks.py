@@ -12,6 +12,7 @@ from localcloud.services import google, identity
 from localcloud.services.base import Call
 from localcloud.store import Row
 
+_BUCKET = "gcp:storage/bucket:Bucket"
 ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 _KEY_LOCATIONS = {"eu": "europe"}
 """Cloud KMS spells one multi-region otherwise than Cloud Storage and BigQuery do; it has no location `eu`."""
@@ -96,12 +97,50 @@ def require_references(call: Call, inputs: Mapping[str, Any]) -> None:
     for at, text in walk(dict(inputs)):
         name = str(at[-1]) if isinstance(at[-1], str) else str(at[-2] if len(at) > 1 else "")
         account = _ACCOUNT.match(text)
-        if account and "account" in name.lower():
+        if account and ("account" in name.lower() or (name == "email" and "serviceAccount" in at)):
             require_account(call, account.group(1))
             continue
         path = identity.relative(text)
         if len(text) <= 1000 and path.startswith("projects/") and not exists(call, path):
             raise ApiError(404, "notFound", f"The resource '{path}' was not found")
+
+
+def require_named(call: Call, names: Mapping[str, str], inputs: Mapping[str, Any]) -> None:
+    """What the inputs name by a bare name must exist; `names` says which id an input stands for.
+
+    A name with a slash in it is a path, which `require_references` looks at.
+    """
+    for path, template in names.items():
+        for value in _texts(inputs, path.split(".")):
+            _require_name(call, inputs, path, template, value)
+
+
+def _texts(value: Any, steps: list[str]) -> Iterator[str]:
+    """The bare names at a path; a list stands for its elements."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item, steps)
+    elif steps:
+        yield from _texts(value.get(steps[0]), steps[1:]) if isinstance(value, Mapping) else ()
+    elif isinstance(value, str) and value and "/" not in value:
+        yield value
+
+
+def _require_name(call: Call, inputs: Mapping[str, Any], path: str, template: str, value: str) -> None:
+    place = {name: str(inputs.get(name) or getattr(call.settings, name, "") or "") for name in ("project", "region")}
+    if inputs.get("zone"):
+        place["region"] = str(inputs["zone"]).rpartition("-")[0]
+    place["region"] = str(inputs.get("location") or place["region"]) if "region" not in inputs else place["region"]
+    if path.startswith("subnet.") and isinstance(inputs.get("subnet"), Mapping):
+        place["project"] = str(inputs["subnet"].get("projectId") or place["project"])
+    for interface in inputs.get("networkInterfaces") or ():
+        # Of a Shared VPC the host project is said beside the bare name.
+        if isinstance(interface, Mapping) and interface.get("subnetwork") == value:
+            place["project"] = str(interface.get("subnetworkProject") or place["project"])
+    wanted = template.format(value, **place)
+    there = store.find(call.tx, _BUCKET, value) is not None if wanted.startswith("b/") else exists(call, wanted)
+    if not there:
+        raise ApiError(404, "notFound", f"Resource not found (resource={wanted.removeprefix('b/')}).")
 
 
 def require_account(call: Call, email: str) -> None:

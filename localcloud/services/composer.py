@@ -18,6 +18,9 @@ ENVIRONMENT = "gcp:composer/environment:Environment"
 DEFAULT_IMAGE = "composer-3-airflow-2.11.1-build.14"
 """What the service picks where no image version is given; changes with its releases."""
 
+INTERNAL_RANGE = "100.64.128.0/20"
+"""The range inside of an environment of the third generation that names none."""
+
 
 class Environment(GoogleResource):
     """An environment. The service makes its bucket, which stays when the environment is deleted."""
@@ -98,6 +101,8 @@ class Environment(GoogleResource):
         config = {**(values.get("config") or {})}
         software = {"imageVersion": DEFAULT_IMAGE, **(config.get("softwareConfig") or {})}
         software["imageVersion"] = composer_limits.resolved(str(software["imageVersion"]))
+        if "composer-3" in software["imageVersion"] and config.get("nodeConfig"):
+            config["nodeConfig"] = {"composerInternalIpv4CidrBlock": INTERNAL_RANGE, **config["nodeConfig"]}
         if old is not None:
             held = old.outputs["config"]
             given = str((config.get("softwareConfig") or {}).get("imageVersion") or "")

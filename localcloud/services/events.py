@@ -59,6 +59,11 @@ class Job(GoogleResource):
             )
         if isinstance(target, dict):
             _admit_target(target)
+        message = values.get("pubsubTarget")
+        if isinstance(message, dict) and not message.get("data") and not message.get("attributes"):
+            raise ApiError(
+                400, "INVALID_ARGUMENT", "PubsubMessage must contain either non-empty data, or at least one attribute."
+            )
 
     def made(self, call: Call, values: dict[str, Any], resource_id: str, old: Row | None) -> dict[str, Any]:
         """Whether it runs."""

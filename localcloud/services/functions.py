@@ -29,12 +29,19 @@ RUNTIMES = frozenset(
 """Those that new functions can have ("Runtime support")."""
 
 
+_FORMATS = "DOCKER MAVEN NPM APT YUM PYTHON GO KFP GENERIC GOOGET RUBY DART"
+FORMATS = frozenset(_FORMATS.split())
+"""What a repository holds ("Supported formats")."""
+
+
 class Repository(GoogleResource):
     """A repository of Artifact Registry; the service's agent needs the key."""
 
     def admit(self, call: Call, values: dict[str, Any], resource_id: str) -> None:
         """The key's grant."""
         project, key = str(values["project"]), values.get("kmsKeyName")
+        if str(values.get("format") or "").upper() not in FORMATS:
+            raise ApiError(400, "INVALID_ARGUMENT", f"Invalid repository format: '{values.get('format')}'.")
         email = checks.make_agent(call, project, "artifactregistry")
         if key:
             refusal = ApiError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,12 +13,16 @@ from localcloud.errors import ApiError
 from localcloud.rules import check_labels, check_name, name_rule
 from localcloud.rules.tables import ResourceTable, table
 from localcloud.rules.wire import UNKNOWN, is_unknown
-from localcloud.services import checks, google, identity, synthesis
+from localcloud.services import checks, google, google_facts, identity, synthesis
 from localcloud.services.base import Call, State, state_of
 from localcloud.store import Row
 
 ATTRIBUTION = {"goog-pulumi-provisioned": "true"}
 """The label pulumi-gcp adds unless `addPulumiAttributionLabel` is false."""
+
+
+_SCANS = {"dataProfileSpec": "DATA_PROFILE", "dataQualitySpec": "DATA_QUALITY", "dataDiscoverySpec": "DATA_DISCOVERY"}
+"""What a data scan of Dataplex is, by what it was given."""
 
 
 class GoogleResource:
@@ -59,6 +64,9 @@ class GoogleResource:
 
     def admit_delete(self, call: Call, row: Row) -> None:
         """Refuse a deletion the service would refuse."""
+        kept = google_facts.of(self.token).kept
+        if kept and store.below(call.tx, row.id):
+            raise ApiError(400, "FAILED_PRECONDITION", google_facts.filled(kept, {"id": row.id}))
 
     def withdraw(self, call: Call, row: Row) -> None:
         """Remove it, and what lies below it."""
@@ -135,8 +143,13 @@ class GoogleResource:
         for above in identity.ancestors(resource_id):
             if not checks.exists(call, above):
                 raise ApiError(404, "notFound", f"Resource '{above}' was not found")
-        checks.require_references(call, values)
+        self.check_references(call, values)
         return resource_id, values
+
+    def check_references(self, call: Call, values: dict[str, Any]) -> None:
+        """What the inputs name, by a full name or, where the service takes one, a bare name, must be there."""
+        checks.require_references(call, values)
+        checks.require_named(call, google_facts.of(self.token).names, values)
 
     def locate(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
         """Fill the parts of the id that come from elsewhere; a part that is missing is refused."""
@@ -195,7 +208,7 @@ class GoogleResource:
         if project is not None:
             values = {**values, "project": project}
             checks.require_api(call, project, self.api)
-        checks.require_references(call, values)
+        self.check_references(call, values)
         self.admit_update(call, row, values)
         outputs = self.outputs(call, values, row.id, row, time.time())
         store.replace(call.tx, row, inputs, outputs, call.secrets)
@@ -274,8 +287,33 @@ class GoogleResource:
                 result[name] = old.outputs[name]
             elif prop.output_only:
                 result[name] = synthesis.value(prop, resource_id, serial, values, created, now)
+        self._fill(call, result, resource_id)
         result.update(self.made(call, values, resource_id, old))
         return result
+
+    def _fill(self, call: Call, result: dict[str, Any], resource_id: str) -> None:
+        """What is recorded of the type's outputs, and of what the service sets where nothing was said."""
+        facts = google_facts.of(self.token)
+        if facts is google_facts.NOTHING:
+            return
+        project = resource_id.split("/")[1] if resource_id.startswith("projects/") else str(result.get("project"))
+        digest = hashlib.sha256(resource_id.encode()).hexdigest()
+        context = {
+            **{name: value for name, value in result.items() if isinstance(value, str)},
+            "project": project,
+            "number": store.project_number(call.tx, project) or "",
+            "id": resource_id,
+            "last": identity.last(resource_id),
+            "digest": digest,
+            "letter": "abcde"[int(digest[:2], 16) % 5],
+            "octet": int(digest[:2], 16),
+            "scan": _SCANS.get(next((name for name in _SCANS if name in result), ""), ""),
+            "format_": str(result.get("format") or "").lower(),
+        }
+        for path, value in facts.fills.items():
+            _set_default(result, path.split("."), google_facts.filled(value, context))
+        for name, value in facts.outputs.items():
+            result[name] = google_facts.filled(value, context)
 
 
 def _moves(name: str) -> bool:

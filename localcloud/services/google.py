@@ -120,7 +120,11 @@ AGENTS_AT_ENABLEMENT: dict[str, tuple[tuple[str, str | None], ...]] = {
     "bigquerydatatransfer": (("service-{n}@gcp-sa-bigquerydatatransfer", "bigquerydatatransfer.serviceAgent"),),
     "cloudfunctions": (("service-{n}@gcf-admin-robot", "cloudfunctions.serviceAgent"),),
     "cloudscheduler": (("service-{n}@gcp-sa-cloudscheduler", "cloudscheduler.serviceAgent"),),
-    "compute": (("service-{n}@compute-system", "compute.serviceAgent"), ("{n}-compute@developer", None)),
+    "compute": (
+        ("service-{n}@compute-system", "compute.serviceAgent"),
+        ("{n}-compute@developer", None),
+        ("{n}@cloudservices", None),
+    ),
     "container": (("service-{n}@container-engine-robot", "container.serviceAgent"),),
     "dataflow": (("service-{n}@dataflow-service-producer-prod", "dataflow.serviceAgent"),),
     "dataform": (("service-{n}@gcp-sa-dataform", "dataform.serviceAgent"),),
@@ -246,4 +250,5 @@ def api_title(service: str) -> str:
 def agent_email(pattern: str, number: int) -> str:
     """The address of a service agent of the project with that number."""
     local = pattern.format(n=number)
-    return f"{local}.gserviceaccount.com" if local.endswith("@developer") else f"{local}.iam.gserviceaccount.com"
+    bare = local.endswith(("@developer", "@cloudservices"))
+    return f"{local}.gserviceaccount.com" if bare else f"{local}.iam.gserviceaccount.com"

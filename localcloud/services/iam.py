@@ -17,6 +17,7 @@ from localcloud.rules.tables import table
 from localcloud.rules.wire import UNKNOWN
 from localcloud.services import checks, google, identity, synthesis
 from localcloud.services.base import Call, State
+from localcloud.store import Row
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,9 @@ class Grant:
         if self.target.template.startswith("{bucket}"):
             row = store.find(call.tx, "gcp:storage/bucket:Bucket", parts[0])
             project = row.project if row is not None else None
-            if project is None:
+            if row is None or project is None:
                 raise ApiError(404, "notFound", "The specified bucket does not exist.")
+            _admit_bucket(row, str(inputs["role"]), self._members(inputs), bool(inputs.get("condition")))
         else:
             project = checks.require_project(call, parts[1] if parts[0] == "projects" and len(parts) > 1 else "")
             resource = "/".join(["projects", project, *parts[2:]])
@@ -257,3 +259,24 @@ class Grant:
         ).fetchall()
         for row in rows:
             store.unbind(call.tx, row["resource"], row["role"], row["member"], row["condition"])
+
+
+def _admit_bucket(bucket: Row, role: str, members: list[str], conditional: bool) -> None:
+    """What Cloud Storage asks of grants on a bucket or in it, by its settings."""
+    if role in ("roles/owner", "roles/editor", "roles/viewer"):
+        raise ApiError(400, "invalid", f"Role {role} is not supported for this resource.")
+    if bucket.outputs.get("publicAccessPrevention") == "enforced" and {"allUsers", "allAuthenticatedUsers"} & {
+        *members
+    }:
+        raise ApiError(
+            412,
+            "conditionNotMet",
+            "The member bindings allUsers and allAuthenticatedUsers are not allowed since public access prevention is"
+            " enforced.",
+        )
+    if conditional and bucket.outputs.get("uniformBucketLevelAccess") is not True:
+        raise ApiError(
+            412,
+            "conditionNotMet",
+            "An IAM policy with conditions can only be set on a bucket with uniform bucket-level access enabled.",
+        )

@@ -35,12 +35,24 @@ ID_FORMATS = {
     "gcp:organizations/project:Project": "projects/{{project_id}}",
     "gcp:servicenetworking/connection:Connection": "{{network}}:{{service}}",
     "gcp:sql/user:User": "{{name}}/{{host}}/{{instance}}",
+    "gcp:storage/bucket:Bucket": "{{name}}",
     "gcp:storage/bucketACL:BucketACL": "{{bucket}}-acl",
     "gcp:storage/defaultObjectACL:DefaultObjectACL": "{{bucket}}-default-acl",
     "gcp:storage/hmacKey:HmacKey": "projects/{{project}}/hmacKeys/{{access_id}}",
     "gcp:storage/notification:Notification": "{{bucket}}/notificationConfigs/{{number}}",
 }
 """Ids the provider builds in code, so that the table has no format. `number` is given by the service."""
+
+IMPORTS = {
+    "gcp:kms/cryptoKey:CryptoKey": (
+        "{project}/{location}/{ring}/{name}",
+        "{location}/{ring}/{name}",
+    ),
+    "gcp:storage/bucket:Bucket": ("{project}/{name}",),
+    "gcp:sql/user:User": ("{project}/{instance}/{host}/{name}", "{project}/{instance}/{name}"),
+    "gcp:bigquery/table:Table": ("{project}/{dataset_id}/{table_id}", "{dataset_id}/{table_id}"),
+}
+"""Shorter ids some types are imported by, which the provider parses in code."""
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _URL = re.compile(r"^(https?://[^/]+/(compute|storage|[a-z]+)/v\d[a-z0-9]*/|//[a-z.]+\.googleapis\.com/)")
@@ -74,6 +86,9 @@ def relative(value: str) -> str:
 def build_id(token: str, values: Mapping[str, Any]) -> str:
     """The id for these values; a slot with nothing in it becomes empty, as in the provider."""
     text = id_format(token)
+    if "ring" in values and "keyRing" not in values:
+        ring = "projects/{project}/locations/{location}/keyRings/{ring}".format_map(values)
+        values = {**values, "keyRing": ring}
 
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
@@ -128,6 +143,7 @@ def import_values(token: str, text: str) -> dict[str, str] | None:
     if not known(token):
         return None
     formats = [id_format(token).replace("{{", "{").replace("}}", "}"), *table(token).facts.get("importFormats", ())]
+    formats += IMPORTS.get(token, ())
     own = _SLOT.findall(id_format(token))
     # The shorter forms every generated resource accepts: without the project, and the bare name.
     formats += ["/".join("{" + name + "}" for name in own[-count:]) for count in range(len(own), 0, -1)]

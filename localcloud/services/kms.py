@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud import store
 from localcloud.errors import ApiError
-from localcloud.services import checks
+from localcloud.services import checks, synthesis
 from localcloud.services.base import Call, State
 from localcloud.services.gcp import GoogleResource
 from localcloud.store import Row
@@ -106,6 +106,47 @@ class CryptoKey(GoogleResource):
     def withdraw(self, call: Call, row: Row) -> None:
         """The key stays, without a usable version."""
         store.replace(call.tx, row, row.inputs, {**row.outputs, "primaries": []}, row.secrets)
+        store.keep(call.tx, row)
+
+
+class CryptoKeyVersion(GoogleResource):
+    """A further version of a key, by number. Destroying it leaves it there, to be destroyed for good later."""
+
+    def create(self, call: Call, inputs: dict[str, Any]) -> State:
+        """Add a version of the key's kind."""
+        values = self.resolve(call, inputs)
+        key = str(values["cryptoKey"])
+        project = checks.require_project(call, key.split("/")[1] if _KEY_NAME.match(key) else None)
+        checks.require_api(call, project, self.api)
+        held = store.find(call.tx, "gcp:kms/cryptoKey:CryptoKey", key)
+        if held is None:
+            raise ApiError(404, "notFound", f"CryptoKey {key} not found.")
+        first = 0 if held.inputs.get("skipInitialVersionCreation") else 1
+        name = f"{key}/cryptoKeyVersions/{first + call.world.next_value(f'version|{key}|{held.created}')}"
+        template, now = held.outputs.get("versionTemplate") or {}, time.time()
+        outputs = {
+            **values,
+            "name": name,
+            "state": values.get("state") or "ENABLED",
+            "algorithm": template.get("algorithm", "GOOGLE_SYMMETRIC_ENCRYPTION"),
+            "protectionLevel": template.get("protectionLevel", "SOFTWARE"),
+            "generateTime": synthesis.timestamp(now),
+            "attestations": [],
+        }
+        kind = f"{self.token}|{name}"
+        row = Row(name, self.token, project, kind, inputs, outputs, call.secrets, "user", now, now)
+        store.insert(call.tx, row)
+        return State(name, inputs, outputs, call.secrets)
+
+    def made(self, call: Call, values: dict[str, Any], resource_id: str, old: Row | None) -> dict[str, Any]:
+        """What a version is stays; its state changes."""
+        kept = ("name", "algorithm", "protectionLevel", "generateTime", "attestations")
+        before = old.outputs if old is not None else {}
+        return {**{name: before[name] for name in kept if name in before}, "state": values.get("state") or "ENABLED"}
+
+    def withdraw(self, call: Call, row: Row) -> None:
+        """Scheduled to be destroyed; gone for the program."""
+        store.replace(call.tx, row, row.inputs, {**row.outputs, "state": "DESTROY_SCHEDULED"}, row.secrets)
         store.keep(call.tx, row)
 
 

@@ -11,6 +11,8 @@ from localcloud.services.base import Call, State
 from localcloud.services.gcp import GoogleResource
 from localcloud.store import Row
 
+SUBSCRIPTION = "gcp:pubsub/subscription:Subscription"
+
 
 class ComputeResource(GoogleResource):
     """Compute Engine refuses to delete what another of its resources uses."""
@@ -66,7 +68,8 @@ class Topic(GoogleResource):
     """A Pub/Sub topic; the service's agent needs the key."""
 
     def admit(self, call: Call, values: dict[str, Any], resource_id: str) -> None:
-        """The key's grant; a topic's key may lie anywhere."""
+        """How long messages are kept; the key's grant, wherever the key lies."""
+        _retention(values)
         project = str(values["project"])
         email = checks.make_agent(call, project, "pubsub")
         key = values.get("kmsKeyName")
@@ -81,9 +84,28 @@ class Topic(GoogleResource):
             location = checks.key_parts(str(key))[1]
             checks.require_key(call, str(key), location=location, email=email, refusal=refusal)
 
+    def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
+        """How long messages are kept."""
+        _retention(values)
+
+    def withdraw(self, call: Call, row: Row) -> None:
+        """Its subscriptions stay, of a topic that is no more: the service shows `_deleted-topic_` in its place."""
+        for other in store.everything(call.tx):
+            if other.token == SUBSCRIPTION and other.outputs.get("topic") == row.id:
+                store.replace(
+                    call.tx, other, other.inputs, {**other.outputs, "topic": "_deleted-topic_"}, other.secrets
+                )
+        super().withdraw(call, row)
+
     def conflict(self, values: Any, resource_id: str) -> ApiError:
         """The words of Pub/Sub."""
         return ApiError(409, "alreadyExists", f"Resource already exists in the project (resource={resource_id}).")
+
+
+def _retention(values: dict[str, Any]) -> None:
+    from localcloud.services import messaging  # it builds on the module of GoogleResource, as this one does
+
+    messaging.retention(values)
 
 
 class Project(GoogleResource):

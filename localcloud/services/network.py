@@ -46,6 +46,16 @@ class Subnetwork(ComputeResource):
         super().admit(call, values, resource_id)
         network = self._path("network", identity.relative(str(values.get("network"))), values)
         _require_free(call, network, values, None)
+        if "IPV6" in str(values.get("stackType") or ""):
+            held = store.find(call.tx, "gcp:compute/network:Network", network)
+            inside = values.get("ipv6AccessType") == "INTERNAL"
+            if inside and held is not None and held.outputs.get("enableUlaInternalIpv6") is not True:
+                raise ApiError(
+                    400,
+                    "invalid",
+                    "Invalid value for field 'resource.ipv6AccessType': 'INTERNAL'. The network has no internal IPv6"
+                    " range (ULA): enable_ula_internal_ipv6 is off.",
+                )
 
     def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
         """A range that grows, or a new secondary one."""
@@ -193,6 +203,9 @@ class Address(ComputeResource):
     def made(self, call: Call, values: dict[str, Any], resource_id: str, old: Row | None) -> dict[str, Any]:
         """The address, where none was asked for."""
         made = super().made(call, values, resource_id, old)
+        inside = values.get("addressType") == "INTERNAL"
+        made["purpose"] = values.get("purpose") or ("GCE_ENDPOINT" if inside else "")
+        made["networkTier"] = values.get("networkTier") or ("" if inside else "PREMIUM")
         if old is not None:
             return {**made, "address": old.outputs["address"], "users": old.outputs.get("users", [])}
         if values.get("address"):
@@ -219,10 +232,30 @@ class RouterNat(ComputeResource):
         path = f"projects/{project}/regions/{region}/routers/{router}"
         if store.find(call.tx, "gcp:compute/router:Router", path) is None:
             raise ApiError(404, "notFound", f"The resource '{path}' was not found")
+        _admit_nat(values)
+
+    def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
+        """What goes together."""
+        _admit_nat(values)
 
     def made(self, call: Call, values: dict[str, Any], resource_id: str, old: Row | None) -> dict[str, Any]:
         """It has no link of its own."""
         return {}
+
+
+def _admit_nat(values: dict[str, Any]) -> None:
+    """Addresses and subnetworks are listed where they are said to be, and ports that move need mappings that do."""
+    wrong = ""
+    if values.get("natIpAllocateOption") == "MANUAL_ONLY" and not values.get("natIps"):
+        wrong = "nat_ips must be given when nat_ip_allocate_option is MANUAL_ONLY"
+    elif values.get("natIpAllocateOption") == "AUTO_ONLY" and values.get("natIps"):
+        wrong = "nat_ips must not be given when nat_ip_allocate_option is AUTO_ONLY"
+    elif values.get("sourceSubnetworkIpRangesToNat") == "LIST_OF_SUBNETWORKS" and not values.get("subnetworks"):
+        wrong = "a subnetwork must be given when source_subnetwork_ip_ranges_to_nat is LIST_OF_SUBNETWORKS"
+    elif values.get("enableDynamicPortAllocation") is True and values.get("enableEndpointIndependentMapping") is True:
+        wrong = "dynamic port allocation and endpoint-independent mapping cannot both be enabled"
+    if wrong:
+        raise ApiError(400, "invalid", f"Invalid value for field 'resource.nats[0]': {wrong}.")
 
 
 class Router(ComputeResource):

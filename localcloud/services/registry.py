@@ -26,6 +26,10 @@ def service_for(token: str) -> Service:
     Raises:
         ApiError: no table knows the type.
     """
+    if token == "dp-azure:storage:Directory":  # noqa: S105 - a resource type
+        from localcloud.services.lake_paths import LakeDirectory
+
+        return LakeDirectory(token)
     if token.startswith("dp-azure:"):
         from localcloud.services.data_factory import FactoryChild
 
@@ -36,9 +40,9 @@ def service_for(token: str) -> Service:
     package = token.partition(":")[0]
     if package == "gcp":
         return _google(token)
-    from localcloud.services import azure_network, references
+    from localcloud.services import azure_limits, azure_network, references
 
-    referring = azure_network.service(token) or references.service(token)
+    referring = azure_network.service(token) or azure_limits.service(token) or references.service(token)
     if referring is not None:
         return referring
     if package == "azure-native":
@@ -74,42 +78,62 @@ def _special(module: str, kind: str, token: str) -> Service | None:
         bigquery,
         composer,
         datafusion,
+        dataproc,
+        dns,
         events,
+        federation,
         functions,
         kms,
+        machines,
+        messaging,
         monitoring,
         more_google,
         network,
+        peering,
         private_services,
         projects,
         secretmanager,
+        serverless,
         serviceaccount,
+        sinks,
         sql,
         storage,
+        vpc_access,
     )
 
     classes: dict[tuple[str, str], type] = {
         ("artifactregistry", "Repository"): functions.Repository,
         ("bigquery", "Dataset"): bigquery.Dataset,
         ("bigquery", "Table"): bigquery.Table,
+        ("bigquery", "Connection"): bigquery.Connection,
+        ("cloudrunv2", "Job"): serverless.CloudRun,
+        ("cloudrunv2", "Service"): serverless.CloudRun,
         ("cloudfunctionsv2", "Function"): functions.Function,
         ("cloudscheduler", "Job"): events.Job,
         ("composer", "Environment"): composer.Environment,
         ("compute", "Address"): network.Address,
         ("compute", "ForwardingRule"): network.ForwardingRule,
         ("compute", "GlobalAddress"): network.GlobalAddress,
+        ("compute", "Instance"): machines.Instance,
         ("compute", "Network"): network.Network,
         ("compute", "NetworkAttachment"): network.NetworkAttachment,
+        ("compute", "NetworkPeering"): peering.NetworkPeering,
         ("compute", "Router"): network.Router,
         ("compute", "RouterNat"): network.RouterNat,
         ("compute", "Subnetwork"): network.Subnetwork,
         ("composer", "UserWorkloadsConfigMap"): composer.UserWorkload,
         ("composer", "UserWorkloadsSecret"): composer.UserWorkload,
         ("datafusion", "Instance"): datafusion.Instance,
+        ("dataproc", "Cluster"): dataproc.Cluster,
+        ("dns", "ManagedZone"): dns.ManagedZone,
+        ("dns", "RecordSet"): dns.RecordSet,
         ("eventarc", "Trigger"): events.Trigger,
+        ("iam", "WorkloadIdentityPoolProvider"): federation.PoolProvider,
         ("kms", "CryptoKey"): kms.CryptoKey,
+        ("kms", "CryptoKeyVersion"): kms.CryptoKeyVersion,
         ("kms", "KeyRing"): kms.KeyRing,
         ("kms", "SecretCiphertext"): kms.SecretCiphertext,
+        ("logging", "ProjectSink"): sinks.ProjectSink,
         ("logging", "Metric"): monitoring.Metric,
         ("monitoring", "AlertPolicy"): monitoring.AlertPolicy,
         ("monitoring", "Dashboard"): monitoring.Dashboard,
@@ -118,6 +142,8 @@ def _special(module: str, kind: str, token: str) -> Service | None:
         ("projects", "IAMCustomRole"): projects.CustomRole,
         ("projects", "Service"): projects.EnabledService,
         ("projects", "ServiceIdentity"): projects.ServiceIdentity,
+        ("pubsub", "Schema"): messaging.Schema,
+        ("pubsub", "Subscription"): messaging.Subscription,
         ("pubsub", "Topic"): more_google.Topic,
         ("secretmanager", "Secret"): secretmanager.Secret,
         ("secretmanager", "SecretVersion"): secretmanager.SecretVersion,
@@ -130,8 +156,12 @@ def _special(module: str, kind: str, token: str) -> Service | None:
         ("storage", "Bucket"): storage.Bucket,
         ("storage", "BucketObject"): storage.BucketObject,
         ("storage", "Folder"): storage.ManagedFolder,
+        ("storage", "HmacKey"): serviceaccount.HmacKey,
         ("storage", "ManagedFolder"): storage.ManagedFolder,
         ("storage", "Notification"): storage.Notification,
+        ("storage", "BucketACL"): storage.AccessList,
+        ("storage", "DefaultObjectACL"): storage.AccessList,
+        ("vpcaccess", "Connector"): vpc_access.Connector,
     }
     if (module, kind) == ("workflows", "Workflow"):
         from localcloud.services.workflows import Workflow

@@ -41,12 +41,25 @@ class Secret(GoogleResource):
         self._admit_keys(call, values, str(values["project"]))
         self._admit_times(values, None)
         self._admit_topics(call, values, str(values["project"]))
+        self._admit_aliases(call, values, None)
 
     def admit_update(self, call: Call, row: Row, values: dict[str, Any]) -> None:
         """The same as at creation."""
         self._admit_keys(call, values, str(row.project))
         self._admit_times(values, row.outputs)
         self._admit_topics(call, values, str(row.project))
+        self._admit_aliases(call, values, row)
+
+    def _admit_aliases(self, call: Call, values: dict[str, Any], row: Row | None) -> None:
+        """A name is for a version that is there."""
+        for alias, version in (values.get("versionAliases") or {}).items():
+            name = f"{row.outputs['name']}/versions/{version}" if row is not None else ""
+            if not name or store.find(call.tx, "gcp:secretmanager/secretVersion:SecretVersion", name) is None:
+                raise ApiError(
+                    400,
+                    "INVALID_ARGUMENT",
+                    f"Version alias '{alias}' stands for version {version}, which the secret does not have.",
+                )
 
     def _admit_times(self, values: dict[str, Any], old: dict[str, Any] | None) -> None:
         """How long it lives, and when it is to be renewed; a time that was there already may have passed."""

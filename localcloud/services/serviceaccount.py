@@ -20,6 +20,8 @@ from localcloud.store import Row
 class Account(GoogleResource):
     """`serviceaccount.Account`: a principal of its project."""
 
+    client_only: tuple[str, ...] = ("createIgnoreAlreadyExists",)
+
     def known_at_plan(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
         """The provider computes the address from account id and project."""
         account, project = values.get("accountId"), values.get("project")
@@ -101,3 +103,25 @@ class Key(GoogleResource):
         row = Row(name, self.token, project, f"{self.token}|{name}", inputs, outputs, call.secrets, "user", now, now)
         store.insert(call.tx, row)
         return State(name, inputs, outputs, call.secrets)
+
+
+class HmacKey(GoogleResource):
+    """`storage.HmacKey`: the secret is given out once, here one that opens nothing."""
+
+    client_only: tuple[str, ...] = ("secret",)
+
+    def admitted(self, call: Call, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The service makes the access id."""
+        serial = call.world.next_value("hmacKey")
+        digest = hashlib.sha256(f"{values.get('serviceAccountEmail')}#{serial}".encode()).digest()
+        return super().admitted(call, {**values, "accessId": "GOOG1E" + base64.b32encode(digest).decode()[:50]})
+
+    def made(self, call: Call, values: dict[str, Any], resource_id: str, old: Row | None) -> dict[str, Any]:
+        """Id and secret stay; the state changes."""
+        if old is not None:
+            return {name: old.outputs[name] for name in ("accessId", "secret") if name in old.outputs}
+        digest = hashlib.sha256(f"secret of {resource_id}".encode()).digest()
+        return {"secret": base64.b64encode(digest).decode()[:40], "state": values.get("state") or "ACTIVE"}
+
+    def admit_delete(self, call: Call, row: Row) -> None:
+        """The provider makes it inactive first, which the service wants."""

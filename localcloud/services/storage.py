@@ -163,6 +163,21 @@ class Bucket(GoogleResource):
             call.world.record_move(row.id, None)
 
 
+class AccessList(GoogleResource):
+    """`storage.BucketACL` and `storage.DefaultObjectACL`, which a bucket with uniform access has not."""
+
+    def admit(self, call: Call, values: dict[str, Any], resource_id: str) -> None:
+        """The bucket's kind of access."""
+        row = store.find(call.tx, BUCKET, str(values.get("bucket")))
+        if row is not None and row.outputs.get("uniformBucketLevelAccess") is True:
+            raise ApiError(
+                400,
+                "invalid",
+                "Cannot use ACL API to update bucket policy when uniform bucket-level access is enabled. Read more at"
+                " https://cloud.google.com/storage/docs/uniform-bucket-level-access",
+            )
+
+
 class BucketObject(GoogleResource):
     """An object: its bytes are the file, the rest is its row."""
 

@@ -27,6 +27,7 @@ SQL = "gcp:sql/databaseInstance:DatabaseInstance"
 DATABASE = "gcp:sql/database:Database"
 USER = "gcp:sql/user:User"
 FUSION = "gcp:datafusion/instance:Instance"
+PEERING = "gcp:compute/networkPeering:NetworkPeering"
 SERVICE = "servicenetworking.googleapis.com"
 SETTINGS = {"tier": "db-custom-2-7680", "edition": "ENTERPRISE"}
 
@@ -354,3 +355,25 @@ def test_a_host_project_can_be_had(tmp_path: Any) -> None:
         failed = CliRunner().invoke(main, [*base, *wrong])
         assert failed.exit_code == 1
         assert words in failed.output
+
+
+def test_a_network_peers_with_a_private_instance_by_the_name_of_its_network(gcp: Client, vpc: Made) -> None:
+    gcp.enable("datafusion")
+    config = {"network": vpc.id, "ipAllocation": "10.89.48.0/22", "connectionType": "VPC_PEERING"}
+    made = gcp.create(
+        FUSION, {"name": "core", "type": "ENTERPRISE", "privateInstance": True, "networkConfig": config}, "core"
+    )
+    tenant = f"projects/{made.outputs['tenantProjectId']}/global/networks"
+    routes = {"exportCustomRoutes": True, "importCustomRoutes": True}
+    wrong = {"name": "wrong", "network": vpc.id, "peerNetwork": f"{tenant}/core", **routes}
+    assert "was not found" in refused(gcp.create, PEERING, wrong, "wrong")
+    peered = gcp.create(PEERING, {**wrong, "name": "back", "peerNetwork": f"{tenant}/europe-west1-core"}, "back")
+    assert peered.outputs["state"] == "ACTIVE"
+    assert "already a peering 'back'" in refused(
+        gcp.create, PEERING, {**wrong, "name": "twice", "peerNetwork": f"{tenant}/europe-west1-core"}, "twice"
+    )
+    assert "itself" in refused(gcp.create, PEERING, {**wrong, "name": "self", "peerNetwork": vpc.id}, "self")
+    away = gcp.create(
+        PEERING, {**wrong, "name": "away", "peerNetwork": "projects/others-net/global/networks/x"}, "away"
+    )
+    assert away.outputs["state"] == "INACTIVE"

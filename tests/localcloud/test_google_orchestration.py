@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from localcloud import store
 from localcloud.services.composer_limits import DEFAULTS, gone, resolved
+from localcloud.services.google import DEFAULT_APIS
+from localcloud.world import World
 from tests.localcloud.client import Client
 from tests.localcloud.test_google import ACCOUNT, BUCKET, COMPOSER, FUSION, MEMBER, refused
 
@@ -93,16 +96,20 @@ def test_what_the_service_refuses_of_an_instance(ready: Client, given: dict[str,
     assert wanted in refused(ready.create, FUSION, {"name": "core", **given})
 
 
-def test_events_need_the_topic_and_the_right_to_publish(ready: Client) -> None:
-    events = {"enabled": True, "topic": "projects/acme-dev/topics/fusion"}
+def test_events_need_the_topic_and_of_another_project_the_right_to_publish(ready: Client, world: World) -> None:
+    with world.transaction() as tx:
+        store.create_project(tx, "acme-hub", DEFAULT_APIS)
+    hub = Client("gcp", world, {"project": "acme-hub", "region": "europe-west1"})
+    hub.enable("pubsub")
+    events = {"enabled": True, "topic": "projects/acme-hub/topics/fusion"}
     inputs = {"name": "core", "type": "BASIC", "eventPublishConfig": events}
-    assert "projects/acme-dev/topics/fusion" in refused(ready.create, FUSION, inputs)
-    ready.create(TOPIC, {"name": "fusion"})
+    assert "projects/acme-hub/topics/fusion" in refused(ready.create, FUSION, inputs)
+    hub.create(TOPIC, {"name": "fusion"})
     words = refused(ready.create, FUSION, inputs)
     assert "is missing the role roles/pubsub.publisher" in words
     agent = words.partition("service-")[2].partition(" ")[0]
     grant = {"topic": "fusion", "role": "roles/pubsub.publisher", "member": f"serviceAccount:service-{agent}"}
-    ready.create(PUBLISHER, grant)
+    hub.create(PUBLISHER, grant)
     assert ready.create(FUSION, inputs).outputs["state"] == "RUNNING"
 
 

@@ -1,0 +1,1 @@
+"""Configurations real programs have: what the clouds accept and refuse, as data with its source."""
