@@ -11,6 +11,7 @@
 | Data Factory | `<prefix>-<environment>-adf`: global |
 | virtual network | `<prefix>-<environment>-net`; endpoints, gateway and security group have `-…` behind it |
 | Log Analytics workspace, action group | `<prefix>-<environment>-logs`, `-alerts` |
+| workbook | a GUID made of that of the resource group; it is called `<prefix>-<environment>` |
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The REST door of Azure Resource Manager: subscriptions, groups, deleted vaults, and what a Data Factory holds.
 
+Beside it, below `/dfs/<account>`, that of the lakes' own API: directories.
+
 For clients that are not Pulumi's provider: they see the same world and meet the same rules. Deliberately absent:
 writing anything but a factory's artefacts.
 """
@@ -19,13 +21,13 @@ from localcloud.errors import ApiError
 from localcloud.faults import Faults
 from localcloud.rules.wire import Path
 from localcloud.services import data_factory as adf
-from localcloud.services import deleted_vaults, synthesis
+from localcloud.services import deleted_vaults, lake_paths, synthesis
 from localcloud.services.azure import SUBSCRIPTION, TENANT
 from localcloud.services.base import Call, Settings
 from localcloud.store import Row
 from localcloud.world import World
 
-_METHODS: Final = {"PUT": "update", "DELETE": "delete", "GET": "read", "POST": "invoke"}
+_METHODS: Final = {"PUT": "update", "DELETE": "delete", "GET": "read", "HEAD": "read", "POST": "invoke"}
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions(?:/(?P<id>[^/]+))?", re.IGNORECASE)
 _GROUP: Final = re.compile(r"(?P<at>/subscriptions/[^/]+)/resourceGroups(?:/(?P<name>[^/]+))?", re.IGNORECASE)
 _FACTORY: Final = re.compile(
@@ -83,9 +85,11 @@ class ArmDoor:
         try:
             self.faults.before(fault)
             with self.world.transaction() as tx:
-                found = self._route(tx, method, path, query.get("api-version"), headers, raw)
+                found = self._route(tx, method, path, query, headers, raw)
         except ApiError as error:
-            found = Answer(error.status, {"error": {"code": error.code, "message": error.message}})
+            body = {"error": {"code": error.code, "message": error.message}}
+            # The answer to a HEAD has no body, so that its code stands in a header.
+            found = Answer(error.status, None if method == "HEAD" else body, {"x-ms-error-code": error.code})
             entry["message"] = error.message
         outcome = "ok" if found.status < 400 else "error"
         # Bodies are left out: a linked service may hold a secret.
@@ -100,10 +104,14 @@ class ArmDoor:
         tx: sqlite3.Connection,
         method: str,
         path: str,
-        version: str | None,
+        query: Mapping[str, str],
         headers: Mapping[str, str],
         raw: bytes,
     ) -> Answer:
+        version = query.get("api-version")
+        if path.startswith(lake_paths.PREFIX):
+            status, told = lake_paths.answer(tx, method, path, query, headers)
+            return Answer(status, None, told)
         if match := _SUBSCRIPTION.fullmatch(path):
             _only(method, "GET", path)
             return Answer(200, _subscription(match["id"]) if match["id"] else {"value": [_subscription(SUBSCRIPTION)]})

@@ -30,6 +30,10 @@ _CLOUDS = {
 }
 """ARM_ENVIRONMENT → authority and Resource Manager."""
 
+STORAGE = "https://storage.azure.com"
+"""The audience of a storage account's own API, in every cloud."""
+_SUFFIXES = {"public": "core.windows.net", "usgovernment": "core.usgovcloudapi.net", "china": "core.chinacloudapi.cn"}
+
 _MSI = "http://169.254.169.254/metadata/identity/oauth2/token"
 _SPARE = 300.0
 """Seconds before its end at which a token is renewed."""
@@ -45,6 +49,12 @@ def cloud(environment: Mapping[str, str]) -> tuple[str, str]:
     return found
 
 
+def storage_suffix(environment: Mapping[str, str]) -> str:
+    """What the hosts of the environment's cloud's storage accounts end with."""
+    cloud(environment)
+    return _SUFFIXES[environment.get("ARM_ENVIRONMENT", "public").lower()]
+
+
 @dataclass
 class _Token:
     value: str
@@ -54,9 +64,10 @@ class _Token:
 class Login:
     """Tokens for one audience."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, *, audience: str = "") -> None:
         self._environment = dict(os.environ if environment is None else environment)
-        self._authority, self._audience = cloud(self._environment)
+        self._authority, manager = cloud(self._environment)
+        self._audience = audience or manager
         self._token: _Token | None = None
         self._lock = threading.Lock()
 

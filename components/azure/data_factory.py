@@ -153,7 +153,7 @@ class DataFactory(pulumi.ComponentResource):
                     properties=wished,
                     active=one.name in args.plan.active_triggers,
                     # What it starts must be able to reach what it works on.
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[*needs, *reached], deleted_with=factory),
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[*needs, *reached]),
                 )
                 continue
             needs += [*args.needs] if one.kind == "pipeline" else []
@@ -182,7 +182,8 @@ class DataFactory(pulumi.ComponentResource):
     ) -> resources.Resource:
         """An artefact through the generic resource, which hands every key on.
 
-        It goes with the factory: Azure then asks for no order, and a managed network cannot be deleted by itself.
+        Each is deleted by itself, and not left to go with the factory: a destroy that ends half-way would forget what
+        is still there. Only a managed network cannot be deleted by itself.
         """
         above, _, own = named.rpartition("/")
         parents, _, last = kind.rpartition("/")
@@ -199,7 +200,6 @@ class DataFactory(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=list(needs),
-                deleted_with=factory,
                 retain_on_delete=kind == "managedVirtualNetworks" or None,
             ),
         )

@@ -5,7 +5,7 @@ A filesystem is a blob container of an account with hierarchical namespace, so i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -45,6 +45,10 @@ class Lake(pulumi.ComponentResource):
     """`https://<account>.dfs.core.windows.net/`."""
     filesystem_ids: Mapping[str, pulumi.Output[str]]
     """Resource id of each filesystem: what a role on it is for."""
+    containers: Mapping[str, storage.BlobContainer]
+    """The filesystems themselves."""
+    grants: Sequence[pulumi.Resource]
+    """Roles on them: what writes into one waits for these."""
     filesystems: Mapping[str, pulumi.Output[str]]
     """`abfss://<filesystem>@<account>.dfs.core.windows.net` by name; known once the filesystem exists."""
 
@@ -99,7 +103,8 @@ class Lake(pulumi.ComponentResource):
             for key in sorted(config.filesystems)
         }
         self._lifecycle(name, args, account)
-        self._grants(name, args, containers)
+        self.grants = self._grants(name, args, containers)
+        self.containers = containers
         if args.workspace_id is not None:
             send_logs(
                 f"{name}-metrics",
@@ -140,12 +145,15 @@ class Lake(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
 
-    def _grants(self, name: str, args: LakeArgs, containers: Mapping[str, storage.BlobContainer]) -> None:
+    def _grants(
+        self, name: str, args: LakeArgs, containers: Mapping[str, storage.BlobContainer]
+    ) -> list[pulumi.Resource]:
+        made: list[pulumi.Resource] = []
         roles = {"readers": "Storage Blob Data Reader", "writers": "Storage Blob Data Contributor"}
         for key, container in containers.items():
             for who, role in roles.items():
                 for principal in sorted(set(getattr(args.config.filesystems[key], who))):
-                    assign(
+                    one = assign(
                         f"{name}-{key}-{who}-{principal.removeprefix('$')}",
                         parent=self,
                         scope=container.id,
@@ -155,6 +163,8 @@ class Lake(pulumi.ComponentResource):
                         principal=args.principals[principal].name,
                         subscription=args.subscription,
                     )
+                    made.append(one)
+        return made
 
 
 def _rule(filesystem: str, name: str, rule: AzureLifecycleRule) -> storage.ManagementPolicyRuleArgs:

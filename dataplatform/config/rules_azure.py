@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from dataplatform.config.azure.locations import LOCATIONS
 from dataplatform.config.document import Path
 from dataplatform.config.rules_azure_network import azure_network_rules
+from dataplatform.config.rules_catalog import location_rules
 from dataplatform.config.rules_databricks import job_rules
+from dataplatform.config.rules_mounts import mount_rules
 from dataplatform.config.text import shown
 from dataplatform.diagnostics import nearest
 
@@ -79,6 +81,7 @@ def _databricks(azure: Azure, findings: Findings) -> None:
                 "DP218", (*at, "clusters", name, "policy"), f"there is no policy {shown(cluster.policy)}", hint
             )
     job_rules(config, findings)
+    mount_rules(azure, findings)
     catalog = config.unity_catalog
     if catalog is None:
         return
@@ -92,6 +95,7 @@ def _databricks(azure: Azure, findings: Findings) -> None:
             findings.tell(
                 "DP218", (*at, "unity_catalog", *path), message, hint, needs=(("azure", "lake", "filesystems"),)
             )
+    location_rules(azure.prefix, catalog, findings)
 
 
 def _data_factory(azure: Azure, findings: Findings) -> None:

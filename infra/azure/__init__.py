@@ -9,6 +9,7 @@ from components.azure.resource_group import ResourceGroup, ResourceGroupArgs
 from components.azure.tags import Tags
 from infra.azure.base import base
 from infra.azure.composition import AzureArgs, Composition
+from infra.azure.dashboard import dashboard
 from infra.azure.data_factory import data_factory
 from infra.azure.databricks import databricks
 from infra.azure.identities import identities
@@ -19,7 +20,7 @@ from infra.azure.network import factory_endpoints, network
 
 __all__ = ["AzureArgs", "compose"]
 
-PARTS = (monitoring, identities, base, network, lake, key_vault, databricks, data_factory, factory_endpoints)
+PARTS = (monitoring, identities, base, network, lake, key_vault, databricks, data_factory, factory_endpoints, dashboard)
 """In the order they depend on each other. A part that the stack does not have adds nothing."""
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pulumi
 
 from components.azure.databricks import Databricks, DatabricksArgs, Injected
 from components.azure.roles import assign
+from dataplatform.config.azure.databricks import Databricks as DatabricksConfig
 from infra.azure.composition import Composition
 from infra.azure.network import connect
+
+if TYPE_CHECKING:
+    from components.azure.databricks_assets import DatabricksAssets
 
 
 def databricks(c: Composition) -> None:
@@ -88,6 +94,7 @@ def databricks(c: Composition) -> None:
     )
     c.assets = assets
     c.outputs |= {"clusters": dict(assets.clusters), "warehouses": dict(assets.warehouses)}
+    _mounts(c, config, assets, opts)
     if config.jobs:
         jobs = DatabricksJobs(
             "databricks-jobs",
@@ -103,6 +110,28 @@ def databricks(c: Composition) -> None:
             opts,
         )
         c.outputs["databricks_jobs"] = dict(jobs.jobs)
+
+
+def _mounts(c: Composition, config: DatabricksConfig, assets: DatabricksAssets, opts: pulumi.ResourceOptions) -> None:
+    """The mounts of a stack that asks for them."""
+    if not config.mounts:
+        return
+    from components.azure.databricks_mounts import LegacyMounts, LegacyMountsArgs
+
+    assert c.lake is not None, "a mount in a stack without a lake"
+    LegacyMounts(
+        "databricks-mounts",
+        LegacyMountsArgs(
+            config=config.mounts,
+            tenant=c.azure.tenant,
+            account_name=c.lake.account_name,
+            containers={key: container.name for key, container in c.lake.containers.items()},
+            clusters=assets.clusters,
+            # The scope, the principal's role on the files, and the way to them.
+            depends_on=[assets, *c.lake.grants, *c.lake_endpoints],
+        ),
+        opts,
+    )
 
 
 def _injected(c: Composition) -> Injected | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.azure.lake import Lake, LakeArgs
+from components.azure.lake_directory import LakeDirectories, LakeDirectoriesArgs
 from infra.azure.composition import Composition
 from infra.azure.network import connect
 
@@ -32,5 +33,18 @@ def lake(c: Composition) -> None:
     )
     c.lake = made
     c.lake_endpoints = connect(c, "lake", made.account_id)
+    directories = {key: one.directories for key, one in config.filesystems.items() if one.directories}
+    if directories:
+        LakeDirectories(
+            "azure-lake-directories",
+            LakeDirectoriesArgs(
+                directories=directories,
+                filesystems=made.containers,
+                filesystem_ids=made.filesystem_ids,
+                # The one that deploys may be among the writers, and reach the account by its endpoints only.
+                depends_on=[*made.grants, *c.lake_endpoints],
+            ),
+            c.opts,
+        )
     c.outputs |= {"lake_account": made.account_name, "filesystems": dict(made.filesystems)}
     c.outputs["filesystem_ids"] = dict(made.filesystem_ids)

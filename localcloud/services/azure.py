@@ -29,6 +29,7 @@ _STORAGE = "Microsoft.Storage/storageAccounts/{accountName}"
 _VNET = "Microsoft.Network/virtualNetworks/{virtualNetworkName}"
 _IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}"
 PATHS = {
+    "applicationinsights:Workbook": "Microsoft.Insights/workbooks/{resourceName}",
     "authorization:RoleAssignment": "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
     "authorization:RoleDefinition": "{scope}/providers/Microsoft.Authorization/roleDefinitions/{roleDefinitionId}",
     "databricks:AccessConnector": "Microsoft.Databricks/accessConnectors/{connectorName}",

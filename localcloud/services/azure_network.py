@@ -193,6 +193,7 @@ class Workspace(ArmResource):
         network = _parameter(inputs, "customVirtualNetworkId")
         if network and any(row.id.lower() == network.lower() for row in _of(call, "network:VirtualNetwork")):
             self._require_subnets(call, inputs, network)
+        _require_managed_group(call, inputs)
         return super().create(call, inputs)
 
     def update(self, call: Call, resource_id: str, inputs: dict[str, Any]) -> State:
@@ -207,7 +208,18 @@ class Workspace(ArmResource):
                 f"Updating required Virtual Network from {before or 'none'} to {after or 'none'} is currently not"
                 " allowed",
             )
+        if row is not None:
+            _require_same(row.outputs, inputs)
         return super().update(call, resource_id, inputs)
+
+    def delete(self, call: Call, resource_id: str, outputs: dict[str, Any]) -> None:
+        """What is in the workspace goes with it; Unity Catalog is the region's and stays."""
+        row = self._find(call, resource_id)
+        host = str(row.outputs.get("workspaceUrl") or "") if row is not None else ""
+        super().delete(call, resource_id, outputs)
+        for inside in store.everything(call.tx):
+            if host and inside.token.startswith("databricks:") and inside.key.split("|")[1] == f"https://{host}":
+                store.remove(call.tx, inside)
 
     def _require_subnets(self, call: Call, inputs: Mapping[str, Any], network: str) -> None:
         for field in ("customPublicSubnetName", "customPrivateSubnetName"):
@@ -229,6 +241,44 @@ class Workspace(ArmResource):
             others = [row for row in _users(call, rows[0].id) if row.token.endswith(":Workspace")]
             if others:
                 raise ApiError(400, "SubnetInUse", f"Subnet {path} is used by {others[0].id} already.")
+
+
+def _require_managed_group(call: Call, inputs: Mapping[str, Any]) -> None:
+    """The group that Azure makes for a workspace's machines: named, and nobody's yet."""
+    group = str(inputs.get("managedResourceGroupId") or "")
+    if not group and inputs.get("computeMode") != "Serverless":
+        raise ApiError(400, "InvalidParameter", "managedResourceGroupId is required for a workspace.")
+    taken = [row.id for row in _of(call, "resources:ResourceGroup") if row.id.lower() == group.lower()]
+    taken += [
+        row.id
+        for row in _of(call, "databricks:Workspace")
+        if str(row.outputs.get("managedResourceGroupId") or "").lower() == group.lower() and group
+    ]
+    if taken:
+        raise ApiError(
+            409,
+            "ApplianceProvisioningFailed",
+            f"The managed resource group '{group}' already exists. Please specify a new non-existent managed resource"
+            " group",
+        )
+
+
+def _require_same(held: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    """What of a workspace is fixed when it is made."""
+    before, after = (str(one.get("managedResourceGroupId") or "") for one in (held, inputs))
+    if before.lower() != after.lower():
+        raise ApiError(
+            400,
+            "ApplianceManagedResourceGroupMismatch",
+            f"The managed resource group '{after}' is not that of the workspace, '{before}'.",
+        )
+    if held.get("computeMode") != inputs.get("computeMode"):
+        raise ApiError(400, "InvalidParameter", "computeMode cannot be changed after the workspace was created.")
+    was, is_now = (
+        bool(((one.get("parameters") or {}).get("enableNoPublicIp") or {}).get("value")) for one in (held, inputs)
+    )
+    if was != is_now and not (is_now and _parameter(held, "customVirtualNetworkId")):
+        raise ApiError(400, "InvalidParameter", "enableNoPublicIp cannot be changed after the workspace was created.")
 
 
 def _of(call: Call, short: str) -> list[Row]:

@@ -79,9 +79,13 @@ def purge(tx: sqlite3.Connection, subscription: str, location: str, name: str) -
     Raises:
         ApiError: 404, there is none; 405, it is protected.
     """
-    if shown(tx, subscription, location, name)["properties"].get("purgeProtectionEnabled"):
+    found = shown(tx, subscription, location, name)["properties"]
+    if found.get("purgeProtectionEnabled"):
         raise ApiError(405, "MethodNotAllowed", "Operation 'DeletedVaultPurge' is not allowed.")
     tx.execute("DELETE FROM tombstones WHERE key = ?", (_key(name),))
+    # The names of its deleted secrets come free with it.
+    inside = f"arm|{str(found['vaultId']).lower()}/"
+    tx.execute("DELETE FROM tombstones WHERE substr(key, 1, ?) = ?", (len(inside), inside))
 
 
 def _key(name: str) -> str:

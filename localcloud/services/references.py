@@ -42,6 +42,11 @@ _SECURABLES: Final[Mapping[str, str]] = {
 """What a grant of Unity Catalog is on: its input, and the type of it."""
 
 
+_INDEX: Final = "databricks:index/"
+_OF_METASTORE: Final = frozenset({"Catalog", "ExternalLocation", "Schema", "StorageCredential", "Volume"})
+"""Types of Unity Catalog, whose names all workspaces of a region share."""
+
+
 class RoleAssignment(ArmResource):
     """A role for a principal of the directory."""
 
@@ -108,6 +113,62 @@ class WorkspaceObject(BridgedResource):
         self._require_named(call, self._resolve(call, inputs))
         return super().create(call, inputs)
 
+    def delete(self, call: Call, resource_id: str, outputs: dict[str, Any]) -> None:
+        """What of Unity Catalog something else stands on is not deleted, unless it is forced."""
+        row = self._find(call, resource_id)
+        if row is not None and outputs.get("forceDestroy") is not True:
+            locations = _of(call, f"{_INDEX}externalLocation:ExternalLocation")
+            if self.kind == "StorageCredential":
+                used = [one for one in locations if one.outputs.get("credentialName") == row.outputs.get("name")]
+                if used:
+                    raise ApiError(
+                        400,
+                        "INVALID_STATE",
+                        f"Storage credential '{row.id}' cannot be deleted: it has 0 directly dependent external"
+                        f" table(s) and {len(used)} dependent storage location(s). You may use force option to"
+                        " delete it.",
+                    )
+            if self.kind == "ExternalLocation":
+                roots = [
+                    one
+                    for kind in ("catalog:Catalog", "schema:Schema", "volume:Volume")
+                    for one in _of(call, f"{_INDEX}{kind}")
+                    if _covers(
+                        str(row.outputs.get("url") or ""),
+                        str(one.outputs.get("storageRoot") or one.outputs.get("storageLocation") or ""),
+                    )
+                ]
+                if roots:
+                    raise ApiError(
+                        400,
+                        "INVALID_STATE",
+                        f"External location '{row.id}' cannot be deleted: {roots[0].id} is stored in it. You may use"
+                        " force option to delete it.",
+                    )
+        super().delete(call, resource_id, outputs)
+
+    def _key(self, call: Call, resource_id: str) -> str:
+        """Unity Catalog is of a region's metastore, and all of its workspaces see the same."""
+        if self.kind in _OF_METASTORE:
+            return f"{self.token}|metastore {_region(call)}|{resource_id}"
+        return super()._key(call, resource_id)
+
+    def _beside(self, call: Call, row: store.Row) -> bool:
+        """Whether a row is of the same workspace, or the same metastore."""
+        return row.key == type(self)(row.token)._key(call, row.id)
+
+    def _require_apart(self, call: Call, url: str) -> None:
+        """No external location lies in another one."""
+        for row in _of(call, self.token):
+            other = str(row.outputs.get("url") or "")
+            if self._beside(call, row) and row.outputs.get("name") and (_covers(url, other) or _covers(other, url)):
+                raise ApiError(
+                    400,
+                    "INVALID_PARAMETER_VALUE.LOCATION_OVERLAP",
+                    f"Input path url '{url}' overlaps with other external locations within 'CreateExternalLocation'"
+                    f" call. Conflicting location: {row.outputs['name']}.",
+                )
+
     def _require_named(self, call: Call, values: Mapping[str, Any]) -> None:
         if values.get("policyId") and not _held(call, "ClusterPolicy", str(values["policyId"])):
             raise ApiError(
@@ -119,12 +180,35 @@ class WorkspaceObject(BridgedResource):
                     raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"{kind} '{values[name]}' does not exist.")
         if self.kind == "ExternalLocation":
             _require_container(call, str(values.get("url") or ""))
+            self._require_apart(call, str(values.get("url") or ""))
+        if self.kind in ("Notebook", "WorkspaceFile", "Directory"):
+            place = str(values.get("path") or "")
+            if not place.startswith("/"):
+                raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Path ({place}) doesn't start with '/'")
+        if self.kind == "Secret":
+            scopes = [row for row in _of(call, f"{_INDEX}secretScope:SecretScope") if self._beside(call, row)]
+            if any(row.id == values.get("scope") and row.outputs.get("keyvaultMetadata") for row in scopes):
+                raise ApiError(
+                    400, "BAD_REQUEST", f"Cannot write secrets to Azure KeyVault-backed scope {values['scope']}"
+                )
+        if self.kind == "Mount":
+            _require_mountable(call, values)
         if self.kind == "Catalog" and values.get("storageRoot"):
             _require_location(call, str(values["storageRoot"]))
         if self.kind == "Job" and call.settings.get("host"):
             for path, text in walk(dict(values)):
                 if path[-1:] == ("existingClusterId",) and not _held(call, "Cluster", text):
                     raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Cluster {text} does not exist.")
+        if self.kind == "Job":
+            known = {str(task.get("taskKey")) for task in values.get("tasks") or []}
+            for task in values.get("tasks") or []:
+                for need in task.get("dependsOns") or []:
+                    if str(need.get("taskKey")) not in known:
+                        raise ApiError(
+                            400,
+                            "INVALID_PARAMETER_VALUE",
+                            f"Task '{task.get('taskKey')}' depends on unknown task '{need.get('taskKey')}'.",
+                        )
         if self.kind == "SecretScope":
             require_arm(call, str((values.get("keyvaultMetadata") or {}).get("resourceId") or ""))
 
@@ -170,6 +254,31 @@ def _require_location(call: Call, root: str) -> None:
     ]
     if not any(url and root.rstrip("/").startswith(url.rstrip("/")) for url in urls):
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"No external location covers the storage root '{root}'.")
+
+
+def _require_mountable(call: Call, values: Mapping[str, Any]) -> None:
+    """The secret's scope and the container of a mount by a service principal must be there."""
+    abfs = values.get("abfs") or {}
+    scope = str(abfs.get("clientSecretScope") or "")
+    if abfs and not _held(call, "SecretScope", scope):
+        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Scope {scope} does not exist!")
+    container, account = abfs.get("containerName"), abfs.get("storageAccountName")
+    if container and account:
+        _require_container(call, f"abfss://{container}@{account}.dfs.core.windows.net/")
+
+
+def _covers(url: str, path: str) -> bool:
+    """Whether a path is that of an address or lies below it."""
+    return bool(url and path) and f"{path.rstrip('/')}/".startswith(f"{url.rstrip('/')}/")
+
+
+def _region(call: Call) -> str:
+    """Where the workspace that is asked lies; empty where it is another's."""
+    host = _WORKSPACE_HOST.match(str(call.settings.get("host") or ""))
+    for row in _of(call, _WORKSPACE):
+        if host is not None and row.outputs.get("workspaceUrl") == host[1]:
+            return str(row.outputs.get("location") or "").replace(" ", "").lower()
+    return ""
 
 
 def _of_this_world(principal: str) -> bool:

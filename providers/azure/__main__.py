@@ -8,12 +8,10 @@ from pathlib import Path
 # The engine runs the folder, so that only the folder itself would be on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from providers.azure import purged_vault, trigger
+from providers.azure.resources import resources
 from providers.base import serve
 
 VERSION = "0.1.0"
 
 if __name__ == "__main__":
-    sys.exit(
-        serve("dp-azure", VERSION, {trigger.TOKEN: trigger.Trigger(), purged_vault.TOKEN: purged_vault.PurgedVault()})
-    )
+    sys.exit(serve("dp-azure", VERSION, resources()))

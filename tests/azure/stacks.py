@@ -29,6 +29,7 @@ AZURE = f"""\
         allowed_ips: [20.50.2.0/24, 20.51.1.7]
         filesystems:
           datalake:
+            directories: [data, data/lnd, libs]
             readers: [$reports]
             writers: [$etl]
             lifecycle:

@@ -36,7 +36,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> list[RecordedResource
 
 
 def custom(resources: list[RecordedResource]) -> list[RecordedResource]:
-    return [r for r in resources if r.custom and not r.type.startswith("pulumi:")]
+    return [r for r in resources if r.custom and r.type.startswith("azure-native:")]
 
 
 def test_every_resource_carries_the_tags(resources: list[RecordedResource]) -> None:

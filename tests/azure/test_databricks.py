@@ -13,11 +13,12 @@ from components.azure.quartz import quartz_of
 from dataplatform.diagnostics import Diagnostics
 from dataplatform.local.plan_recorder import UNKNOWN_MARKER, RecordedResource, record
 from infra.decide import check_stacks
-from tests.azure.stacks import CLUSTER, DATABRICKS, write_files, write_stack
+from tests.azure.stacks import CLUSTER, DATABRICKS, TENANT, write_files, write_stack
 from tests.infra.inventory import ancestors, of_type
 
 KIND = "databricks:index/"
 WORKSPACE = "azure-native:databricks:Workspace"
+CONTAINER = "azure-native:storage:BlobContainer"
 
 
 def kind(name: str) -> str:
@@ -50,6 +51,46 @@ def test_everything_in_the_workspace_waits_for_it_and_signs_in_with_entra(resour
         assert resource.provider == provider.urn, resource.name
         assert workspace.urn in ancestors(resource, resources) | ancestors(provider, resources)
     assert not of_type(resources, kind("Token"), kind("Mount"))
+
+
+MOUNTS = DATABRICKS.replace(
+    "          kvUrl: {source: vault_uri}\n", "          kvUrl: {source: vault_uri}\n          mountPassword: {}\n"
+).replace(
+    "        warehouses:",
+    "        legacy_mount: true\n"
+    "        mounts:\n"
+    "          datalake:\n"
+    "            filesystem: datalake\n"
+    "            directory: data\n"
+    "            client_id: 00000000-0000-4000-8000-0000000000ab\n"
+    "            scope: vault\n"
+    "            password_from: mountPassword\n"
+    "            cluster: etl\n"
+    "        warehouses:",
+)
+
+
+def test_a_team_that_still_needs_a_mount_gets_one_and_is_warned(tmp_path: Path) -> None:
+    root = write_stack(write_files(tmp_path), azure=MOUNTS)
+    with (root / "Pulumi.dev.yaml").open("a", encoding="utf-8") as file:
+        file.write("  data-platform:mountPassword:\n    secure: v1:P9iJeGjpWprgnBwo:ABZVPGIC6F9P14BsXMFbB9jGpNcPVZU=\n")
+    found = check_stacks(root, ["dev"])
+    assert [(one.code, one.severity, one.path) for one in found.items] == [
+        ("DP255", "warning", "platform.azure.databricks.mounts.datalake")
+    ]
+    assert not found
+    resources = record(root, "dev")
+    mount = one(resources, kind("Mount"))
+    abfs: Any = mount.inputs["abfs"]
+    # The password's name, never the password: it is read from the vault when it is mounted.
+    assert abfs["clientSecretScope"] == "vault"
+    assert abfs["clientSecretKey"] == "mountPassword"
+    assert abfs["directory"] == "/data"
+    assert abfs["tenantId"] == TENANT
+    assert abfs["initializeFileSystem"] is False
+    scope = one(resources, kind("SecretScope"))
+    (container,) = [r for r in of_type(resources, CONTAINER) if r.inputs["containerName"] == "datalake"]
+    assert {scope.urn, container.urn} <= ancestors(mount, resources) | set(mount.dependencies)
 
 
 def test_the_workspace_is_premium_and_its_clusters_are_not_public(resources: list[RecordedResource]) -> None:

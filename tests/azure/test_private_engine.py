@@ -49,6 +49,14 @@ def test_the_file_system_is_made_without_a_call_by_hand(project: Project) -> Non
     assert names == {"datalake", "sandbox"}
 
 
+def test_the_zones_of_the_lake_are_there(project: Project) -> None:
+    (container,) = [row.id for row in rows(project, ":BlobContainer") if row.id.endswith("/datalake")]
+    made = {row.id.removeprefix(f"{container}/directories/"): row.origin for row in rows(project, ":Directory")}
+    assert made == {"data": "user", "data/lnd": "user", "libs": "user"}
+    known = {r["id"] for r in project.state()["resources"] if r["type"] == "dp-azure:storage:Directory"}
+    assert known == {f"{container}/directories/{path}" for path in made}
+
+
 def test_the_scope_is_backed_by_the_vault_and_holds_no_secret_itself(project: Project) -> None:
     (vault,) = rows(project, "keyvault:Vault")
     (scope,) = rows(project, ":SecretScope")

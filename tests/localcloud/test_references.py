@@ -57,7 +57,12 @@ def test_a_role_wants_its_principal(azure: Client, account: Made) -> None:
 
 
 def test_a_setting_wants_its_workspace(azure: Client, account: Made) -> None:
-    inputs = {"resourceUri": account.id, "name": "to-logs", "workspaceId": LOGS.format("rg")}
+    inputs = {
+        "resourceUri": account.id,
+        "name": "to-logs",
+        "workspaceId": LOGS.format("rg"),
+        "metrics": [{"category": "Transaction", "enabled": True}],
+    }
     with pytest.raises(RefusedError, match="workspaces/logs' under resource group 'rg' was not found"):
         azure.create(SETTING, inputs)
     azure.create(SETTING, {**inputs, "workspaceId": LOGS.format("of-another-team")})

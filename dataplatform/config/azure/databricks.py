@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from dataplatform.config.azure.databricks_jobs import DatabricksJob
+from dataplatform.config.azure.key_vault import VaultSecretName
 from dataplatform.config.azure.lake import FilesystemName
 from dataplatform.config.model import Model
 from dataplatform.config.types import Name, Uuid
@@ -104,6 +105,27 @@ class SqlWarehouse(Model):
     serverless: bool = True
 
 
+MountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""Name of a mount: it is found below /mnt."""
+
+
+class LegacyMount(Model):
+    """A filesystem under /mnt, as before Unity Catalog: for everybody in the workspace, by one service principal."""
+
+    filesystem: FilesystemName
+    """One of `azure.lake.filesystems`."""
+    directory: Annotated[str, AfterValidator(_relative), StringConstraints(max_length=500)] = ""
+    """Below the filesystem; empty is all of it."""
+    client_id: Uuid
+    """Application id of the service principal, which needs a role on the filesystem."""
+    scope: Name
+    """One of `secret_scopes`."""
+    password_from: VaultSecretName
+    """Secret of `azure.key_vault` that holds the service principal's password."""
+    cluster: Name | None = None
+    """A key of `clusters`, which it is mounted with; one is made for it where left out."""
+
+
 class InjectedNetwork(Model):
     """Where the clusters' machines are: two subnets of `azure.network`, handed over to Databricks."""
 
@@ -129,6 +151,10 @@ class Databricks(Model):
     service_principal: Uuid | None = None
     """Object id of the tenant's AzureDatabricks service principal (application 2ff814a6-3304-4ab8-85cb-cd0e6f879c1d),
     which reads the vault for a secret scope: az ad sp show --id 2ff814a6-3304-4ab8-85cb-cd0e6f879c1d --query id."""
+    legacy_mount: bool = False
+    """Let `mounts` be used. Databricks has deprecated them: `unity_catalog.locations` is what is meant."""
+    mounts: dict[MountName, LegacyMount] = {}
+    """Name below /mnt → filesystem, for a team that cannot do without yet."""
     policies: dict[Name, ProjectPath] = {}
     """Cluster policies: name → JSON file of the policy's definition."""
     clusters: dict[Name, DatabricksCluster] = {}

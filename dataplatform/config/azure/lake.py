@@ -13,6 +13,16 @@ FilesystemName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9]
 """Name of a filesystem, which is a blob container: 3 to 63 characters, lower case, digits, single hyphens."""
 
 
+DirectoryPath = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_=-]([A-Za-z0-9_.=-]*[A-Za-z0-9_=-])?(/[A-Za-z0-9_=-]([A-Za-z0-9_.=-]*[A-Za-z0-9_=-])?)*$",
+        max_length=500,
+    ),
+]
+"""Path of a directory below a filesystem, such as data/lnd."""
+
+
 class AzureLifecycleRule(Model):
     """What happens to a file some days after it was last changed."""
 
@@ -25,6 +35,9 @@ class AzureLifecycleRule(Model):
 class Filesystem(Model):
     """One filesystem of the account."""
 
+    directories: list[DirectoryPath] = []
+    """Directories that are made in it, such as data/lnd. Who deploys needs a role on the data: Storage Blob Data
+    Contributor, as a writer or on the group."""
     lifecycle: dict[Name, AzureLifecycleRule] = {}
     readers: list[str] = []
     """Principals that may read it, `$<name>` of `azure.identities` or an object id."""

@@ -18,3 +18,5 @@ class AzureMonitoring(Model):
     retention_days: Annotated[int, Field(ge=30, le=730)] = 30
     alert_emails: dict[Name, Email] = {}
     """Receivers of alerts, by name."""
+    dashboard: bool = True
+    """A workbook with what went well and what did not: runs, reads and writes, refusals."""
