@@ -186,7 +186,8 @@ class Applier:
             return
         sent = {k: body[k] for k in ("label", "description", "provisioner")}
         self.client.call("PUT", path, body=sent)
-        now = self.client.get(*path, "status") if step.action == "update" else "ENABLED"
+        # Not `…/status`, which the instance's own profiles do not have.
+        now = self.client.get(*path)["status"] if step.action == "update" else "ENABLED"
         if now != body["status"]:
             self._flip((*path, "enable" if body["status"] == "ENABLED" else "disable"))
 

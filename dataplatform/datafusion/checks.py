@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dataplatform.config.loader import load_document
 from dataplatform.datafusion.errors import NotFoundError, RefusedError
 from dataplatform.datafusion.files import Loaded
-from dataplatform.datafusion.macros import Environment, functions_in, missing_values
-from dataplatform.datafusion.model import PIPELINE_ARTIFACTS, Export, Json, Key, Kind, namespaces
+from dataplatform.datafusion.macros import Environment, functions_in, missing_values, position
+from dataplatform.datafusion.model import PIPELINE_ARTIFACTS, Export, Json, Key, Kind, namespaces, pipeline_key
+from dataplatform.datafusion.objects import problems
 from dataplatform.datafusion.plan import Step
 from dataplatform.datafusion.pool import gather
 from dataplatform.datafusion.read import Snapshot
@@ -55,17 +56,35 @@ class Checks:
         for step in usable:
             self._plugins_are_there(step)
         touched = {s.key: s.body for s in steps if s.action != "delete"}
+        self._forms(touched)
         self._macros(touched)
         self._secure_keys(touched)
         self._jars(steps)
         if self.found:
             raise InputError(self.found)
 
-    def _tell(self, code: str, key: Key, message: str, remedy: str, stage: str | None = None) -> None:
-        position = Position(self.loaded.place(key))
-        if stage is not None and key in self.loaded.places:
-            position = _stage_position(self.loaded.places[key], stage) or position
-        self.found.add(code, position, message, remedy)
+    def _tell(
+        self, code: str, key: Key, message: str, remedy: str, *, stage: str | None = None, text: str | None = None
+    ) -> None:
+        """`stage` and `text` say where in the file it is."""
+        place = Position(self.loaded.place(key))
+        if key in self.loaded.places:
+            path = self.loaded.places[key]
+            if stage is not None:
+                place = _stage_position(path, stage) or place
+            elif text is not None:
+                place = position(path, text)
+        self.found.add(code, place, message, remedy)
+
+    def _forms(self, touched: Export) -> None:
+        """What CDAP would refuse, often with an internal error."""
+        for key, body in sorted(touched.items()):
+            for field, what, right in problems(key, body):
+                self._tell("DP602", key, f"{key}: {what}", right, text=f'"{field}"')
+            owner = pipeline_key(key)
+            if owner is not None and owner not in self.desired and owner not in self.snapshot.export:
+                what = f"{key} belongs to a pipeline that neither the files nor the instance have"
+                self._tell("DP608", key, what, f"add the file of {owner}, or delete this one")
 
     # Artifacts and plugins
 
@@ -101,6 +120,7 @@ class Checks:
                 step.key,
                 f"{step.key} is made for CDAP {version}, and the instance has {self.snapshot.version}",
                 "upgrade the instance first; pipelines go from older to newer instances only",
+                text=f'"version": "{version}"',
             )
             return False
         have = self._artifacts[step.key.namespace].get((artifact.get("scope", "USER"), name), [])
@@ -110,7 +130,8 @@ class Checks:
             "DP606",
             step.key,
             f"{step.key} needs the artifact {name} {version}, which the instance does not have",
-            _instead(have),
+            _instead(artifact, have),
+            text=f'"version": "{version}"',
         )
         return False
 
@@ -158,7 +179,7 @@ class Checks:
             scope = str(artifact.get("scope", "USER")).upper()
             source = f"{artifact['name']} {artifact.get('version', '')}".strip()
             if ref is None:
-                remedy = _instead(have.get((scope, artifact["name"]), []))
+                remedy = _instead(artifact, have.get((scope, artifact["name"]), []))
             else:
                 remedy = nearest(str(name), {n for t, n in self._plugins[ref] if t == kind})
             self._tell(
@@ -167,7 +188,7 @@ class Checks:
                 f"stage '{stage['name']}' of {step.key} needs the plugin {name} ({kind}) of {source}, "
                 "which the instance does not have",
                 remedy,
-                stage["name"],
+                stage=stage["name"],
             )
 
     # Values
@@ -197,6 +218,7 @@ class Checks:
                     key,
                     f"{key} uses the secure key '{name}', which the namespace {key.namespace} does not have",
                     "create the key on the instance first; its value is in no file",
+                    text=f"${{secure({name})}}",
                 )
 
     def _keys_of(self, space: str) -> set[str]:
@@ -238,7 +260,11 @@ def jar_of(loaded: Loaded, key: Key) -> Path | None:
 
 
 def upgraded(desired: Export, checks: Checks) -> dict[Key, Json]:
-    """Pipelines with the instance's newer versions of system artifacts where it does not have theirs."""
+    """Pipelines with the instance's versions of system artifacts where it does not have theirs.
+
+    Newer ones, or another patch of the same release: the plugins of two patches differ in mistakes only, and a pipeline
+    of 6.11.1 is to be tried on a sandbox of 6.11.0. Never an older release.
+    """
     made: dict[Key, Json] = {}
     for key, body in desired.items():
         if key.kind != Kind.PIPELINE:
@@ -260,11 +286,17 @@ def upgraded(desired: Export, checks: Checks) -> dict[Key, Json]:
 def _newest(artifact: Any, have: Have) -> Any:
     if artifact.get("scope") != "SYSTEM":
         return artifact
-    versions = sorted(have.get(("SYSTEM", artifact["name"]), []), key=version_key)
-    version = artifact.get("version", "")
-    if matching(version, versions) or not versions or not newer(versions[-1], version):
-        return artifact
-    return {**artifact, "version": versions[-1]}
+    versions = have.get(("SYSTEM", artifact.get("name", "")), [])
+    instead = _upgrade(str(artifact.get("version", "")), versions)
+    return artifact if instead is None else {**artifact, "version": instead}
+
+
+def _upgrade(version: str, have: list[str]) -> str | None:
+    """The version that stands in for one that is not there; None where there is none, or it need not."""
+    if not have or not version or matching(version, have) or _RANGE.match(version):
+        return None
+    newest = max(have, key=version_key)
+    return None if newer(version, newest) else newest
 
 
 def _stages(body: Json) -> list[Json]:
@@ -272,11 +304,15 @@ def _stages(body: Json) -> list[Json]:
     return stages if isinstance(stages, list) else []
 
 
-def _instead(have: list[str]) -> str:
+def _instead(artifact: Json, have: list[str]) -> str:
     if not have:
         return "add it to the instance first, from the Hub or as an artifact beside the pipelines"
-    newest = max(have, key=version_key)
-    return f"it has {', '.join(sorted(have, key=version_key))}: push with --upgrade to use {newest} if that is newer"
+    there = f"it has {', '.join(sorted(have, key=version_key))}"
+    version = str(artifact.get("version", ""))
+    instead = _upgrade(version, have) if str(artifact.get("scope", "USER")).upper() == "SYSTEM" else None
+    if instead is not None:
+        return f"{there}: push with --upgrade to use {instead}"
+    return f"{there}: write one of them in the pipeline, or add {version or 'the other'} to the instance"
 
 
 def version_key(version: str) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Group)
+@click.group(cls=_Group, short_help="Data Fusion's pipelines in git: pull, diff, push, run.")
 def datafusion() -> None:
     """Pull, compare, push and run the pipelines of a Data Fusion instance, or of any CDAP.
 
@@ -176,13 +176,15 @@ def diff(
             "files": "changed in the files",
             "instance": "changed on the instance",
             "both": "changed on both sides",
+            "conflict": "CONFLICT",
         }
         for one in found.differences:
             head, *rest = one.change.lines()
-            output.say(f"{head}   [{words.get(one.side, 'CONFLICT')}]")
+            output.say(f"{head}   [{words[one.side]}]" if one.side in words else head)
             for line in (*rest, *(f"    conflict: {text}" for text in one.conflicts)):
                 output.say(line)
-        since_words = f" since {found.ancestor[:10]}" if found.ancestor else ""
+        since_words = f" since {found.ancestor[:10]}" if found.ancestor else "; who changed them is in no git history"
+        since_words = since_words if found.differences or found.ancestor else ""
         conflicts = output.data["conflicts"]
         output.say(f"{len(found.differences)} objects differ, {conflicts} in conflict{since_words}")
         return Exit.CHANGES if exit_code and found.differences else Exit.OK
@@ -196,7 +198,7 @@ def diff(
 @click.option("--replace", is_flag=True, help="Push everything again, also what is the same.")
 @click.option("--prune", is_flag=True, help="Delete what the files do not have.")
 @click.option("--allow-deletes", type=click.IntRange(min=0), help="How many objects may be deleted.")
-@click.option("--upgrade", is_flag=True, help="Use the instance's newer versions of pipeline and plugin artifacts.")
+@click.option("--upgrade", is_flag=True, help="Use the instance's versions of artifacts, newer or of another patch.")
 @click.option("--message", "-m", default="", help="The description of the change, as the instance's history shows it.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run: exit with 2 where there is something to do.")
 @DRY_RUN

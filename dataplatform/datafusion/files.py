@@ -48,8 +48,15 @@ def load(folder: Path) -> Loaded:
         RefusedError: when there is no folder, or nothing in it: that must not mean that everything is to go.
         InputError: with every mistake in the files.
     """
+    if folder.is_file():
+        raise RefusedError(f"{shown_path(folder)} is a file; name the folder that holds the folders of the namespaces")
     if not folder.is_dir():
         raise RefusedError(f"there is no folder {shown_path(folder)}; make one with dp datafusion pull")
+    if any((folder / name).exists() for name in layout.SINGLE.values()):
+        raise RefusedError(
+            f"{shown_path(folder)} is the folder of one namespace; name the one above it, and say --namespace "
+            f"{decode(folder.name)}"
+        )
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     loaded = parse({name: path for name, path in files.items() if not name.startswith(".")}, _read_path, folder)
     if not loaded.export:
@@ -59,7 +66,7 @@ def load(folder: Path) -> Loaded:
 
 def _read_path(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # some editors put a mark before the text
     except (OSError, UnicodeDecodeError):
         return None
 

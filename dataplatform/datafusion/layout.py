@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 
 from dataplatform.config.plaintext import reference, secret_key, secret_shape
 from dataplatform.datafusion import normalise
-from dataplatform.datafusion.model import Json, Key, Kind
+from dataplatform.datafusion.model import PIPELINE_ARTIFACTS, Json, Key, Kind
 from dataplatform.datafusion.names import file_names
+from dataplatform.datafusion.shapes import misshapen, misshapen_pipeline
 
 DEFAULT_FOLDER = "pipelines/data_fusion"
 SINGLE = {
@@ -132,7 +133,7 @@ def problems(kind: Kind, body: object) -> list[Problem]:
         isinstance(body.get("keys"), list) and all(isinstance(k, dict) and "name" in k for k in body["keys"])
     ):
         return [("DP602", ("keys",), "'keys' is a list of objects with a name", 'write "keys": [{"name": "…"}]')]
-    return _open_secrets(body, ())
+    return misshapen(kind, body) or _open_secrets(body, ())
 
 
 def _pipeline_problems(body: Json) -> list[Problem]:
@@ -166,6 +167,12 @@ def _pipeline_problems(body: Json) -> list[Problem]:
             what = f"two stages are called '{stage['name']}'"
             found.append(("DP602", ("config", "stages", i), what, "give one of them another name"))
         names.add(stage["name"])
+    if not found and artifact["name"] in PIPELINE_ARTIFACTS:
+        whole = isinstance(body.get("config"), dict)
+        shaped = misshapen_pipeline(config, ("config",) if whole else ())
+        # Inside of a text nothing has a place of its own.
+        field = "config" if "config" in body else "configuration"
+        found += shaped if whole else [(code, (field,), what, right) for code, _, what, right in shaped]
     if isinstance(body.get("config"), dict):
         found += _open_secrets(body["config"], ("config",))
     return found

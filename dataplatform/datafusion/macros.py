@@ -226,14 +226,28 @@ def missing_values(
             known |= set(held.get(_TEXTS[kind], {}))
         known |= set(export.get(Key(namespace=SYSTEM, kind=Kind.PREFERENCES), {"preferences": {}})["preferences"])
         for name in sorted(names_in(body["config"]) - known):
-            place = shown_path(places[key]) if key in places else str(key)
+            place = position(places[key], f"${{{name}}}") if key in places else Position(str(key))
             found.add(
                 "DP604",
-                Position(place),
+                place,
                 f"{key} uses the macro ${{{name}}}, which nothing gives a value",
                 "add it under 'values' of the mapping file, or under 'runtime' where it is given at the start of a run",
             )
     return found
+
+
+def position(path: Path, text: str) -> Position:
+    """Where a text stands first in a file, blanks inside of it aside; the file's beginning where it does not."""
+    shown = shown_path(path)
+    pattern = re.compile(r"\s*".join(re.escape(part) for part in re.findall(r"\w+|\W", text)))
+    try:
+        found = pattern.search(said := path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return Position(shown)
+    if found is None:
+        return Position(shown)
+    before = said[: found.start()]
+    return Position(shown, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
 def _by_actions(body: Json) -> set[str] | None:

@@ -80,7 +80,7 @@ def _stage(stage: Any) -> Any:
     if isinstance(plugin, dict):
         kept["plugin"] = plugin = {k: v for k, v in plugin.items() if not k.startswith("_") and k not in _PLUGIN_NOISE}
         if plugin.get("label") == kept.get("name"):
-            del plugin["label"]
+            plugin.pop("label", None)
         # The user interface repeats at the stage what the plugin or the name says.
         for repeated in ("type", "label"):
             if repeated in kept and kept[repeated] in (plugin.get(repeated), kept.get("name")):

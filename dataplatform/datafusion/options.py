@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,9 @@ class Target:
 
         if self.endpoint:
             if self.instance:
+                told = " (the endpoint is the one in CDAP_ENDPOINT)" if os.environ.get("CDAP_ENDPOINT") else ""
                 raise UsageError(
-                    "name the instance by --endpoint, or by --instance, --project and --region, not by both"
+                    f"name the instance by --endpoint, or by --instance, --project and --region, not by both{told}"
                 )
             return Client.connect(self.endpoint, concurrency=self.concurrency), ""
         if not (self.instance and self.project and self.region):

@@ -65,7 +65,13 @@ class Reader:
             UnknownNameError: for a namespace that is asked for and is not there.
         """
         c = self.client
-        version, spaces = gather(lambda path: c.get(path), ["version", "namespaces"], c.concurrency)
+        try:
+            version, spaces = gather(lambda path: c.get(path), ["version", "namespaces"], c.concurrency)
+        except NotFoundError as problem:
+            raise DataFusionError(
+                f"{c.endpoint} has no CDAP API (404 for {problem.path}); is it the API endpoint of an instance "
+                "(its address ends in /api)?"
+            ) from problem
         found = Snapshot(version=str(version["version"]), namespaces=sorted(s["name"] for s in spaces))
         asked = None if self.wanted.namespaces is None else list(self.wanted.namespaces)
         if asked is not None and not self.wanted.lenient:

@@ -77,7 +77,23 @@ def _unknown(client: Client, namespace: str, pipeline: str) -> UnknownNameError:
     except ApiError:
         spaces = [space["name"] for space in client.get("namespaces")]
         return UnknownNameError(f"the instance has no namespace '{namespace}'; {nearest(namespace, spaces)}")
+    elsewhere = [space for space in _namespaces(client) if _has(client, space, pipeline)]
+    if elsewhere:
+        text = f"{', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} one: --namespace {elsewhere[0]}"
+        return UnknownNameError(f"{namespace} has no pipeline '{pipeline}'; {text}")
     return UnknownNameError(f"{namespace} has no pipeline '{pipeline}'; {nearest(pipeline, names)}")
+
+
+def _namespaces(client: Client) -> list[str]:
+    return sorted(str(space["name"]) for space in client.get("namespaces"))
+
+
+def _has(client: Client, namespace: str, pipeline: str) -> bool:
+    try:
+        client.get("namespaces", namespace, "apps", pipeline)
+    except ApiError:
+        return False
+    return True
 
 
 def start(found: Program, arguments: Mapping[str, str]) -> str:

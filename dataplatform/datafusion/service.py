@@ -135,7 +135,7 @@ def difference(
     export, hidden = observe(client, environment, selection)
     mine = {k: v for k, v in loaded.export.items() if _pulled(k, selection, 0) and _compared(k)}
     theirs = {k: v for k, v in export.items() if _compared(k)}
-    base = threeway.load_commit(folder, commit).export if commit is not None else mine
+    base = threeway.load_commit(folder, commit).export if commit is not None else None
     return Compared(differences=threeway.three_way(base, mine, theirs), ancestor=commit, hidden=hidden)
 
 

@@ -17,7 +17,8 @@ from dataplatform.datafusion.errors import UnknownNameError
 from dataplatform.datafusion.files import Loaded, parse
 from dataplatform.datafusion.model import Export, Json, Key
 
-Side = Literal["files", "instance", "both", "conflict"]
+Side = Literal["files", "instance", "both", "conflict", "unknown"]
+"""Who changed an object since the common ancestor; `unknown` where there is none."""
 BRANCHES = ("@{upstream}", "origin/HEAD", "origin/main", "main")
 
 
@@ -37,10 +38,13 @@ class Sided:
         return {**self.change.as_dict(), "side": self.side, "conflicts": list(self.conflicts)}
 
 
-def three_way(base: Export, files: Export, instance: Export) -> list[Sided]:
-    """Every difference between instance and files with the side it comes from."""
+def three_way(base: Export | None, files: Export, instance: Export) -> list[Sided]:
+    """Every difference between instance and files with the side it comes from; `base` is None without an ancestor."""
     found = []
     for change in compare(instance, files):
+        if base is None:
+            found.append(Sided(key=change.key, side="unknown", change=change))
+            continue
         keys = {change.key, *((change.before,) if change.before is not None else ())}
         ours = any(base.get(k) != files.get(k) for k in keys)
         theirs = any(base.get(k) != instance.get(k) for k in keys)

@@ -39,6 +39,8 @@ class AirflowExecution(Execution):
         time_scale: float,
         others: Sequence[Plan] = (),
         environment: str = "airflow2",
+        *,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         python = root / ".venvs" / environment / "bin" / "python"
         if not python.exists():
@@ -71,6 +73,7 @@ class AirflowExecution(Execution):
             "DATAPLATFORM_EXECUTORS_EMULATOR_HOST": address,
             "DATAPLATFORM_TIME_SCALE": str(time_scale),
             RUN_MARK: run_mark(root),
+            **(more or {}),
         }
         account = dag_account(root, plan)
         if account is not None:
@@ -103,6 +106,12 @@ class AirflowExecution(Execution):
         with contextlib.suppress(OSError, ValueError):
             steps = json.loads(self._result.read_text("utf-8"))["steps"]
             return {str(name): "skipped" if state == "upstream_failed" else str(state) for name, state in steps.items()}
+        return {}
+
+    def tasks(self) -> Mapping[str, str]:
+        """State of each task, as Airflow tells it; of a mapped one, of one of its instances."""
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return {str(k): str(v) for k, v in json.loads(self._result.read_text("utf-8"))["tasks"].items()}
         return {}
 
     def close(self) -> None:

@@ -23,8 +23,8 @@ from typing import Any
 def main(asked: str) -> int:
     """Run what a file asks for, `{"folder", "file", "dag_id", "conf", "database", "result"}`.
 
-    Writes `{"state", "error", "steps"}` to `result`; `conf` is null or the run's configuration, `database` an empty
-    metadata database, `file` null where other DAGs of the folder may be run.
+    Writes `{"state", "error", "steps", "tasks"}` to `result`; `conf` is null or the run's configuration, `database` an
+    empty metadata database, `file` null where other DAGs of the folder may be run.
     """
     request = json.loads(Path(asked).read_text("utf-8"))
     from airflow.models import DagBag
@@ -48,11 +48,14 @@ def main(asked: str) -> int:
     failed = sorted(name for name, state in states.items() if state == "failed")
     steps = {task.job_name: states[task.task_id] for task in dag.tasks if hasattr(task, "job_name")}
     error = f"failed: {', '.join(failed)}" if failed else ""
-    return _tell(request, str(getattr(run.state, "value", run.state)), error, steps)
+    return _tell(request, str(getattr(run.state, "value", run.state)), error, steps, states)
 
 
-def _tell(request: dict[str, Any], state: str, error: str, steps: dict[str, str]) -> int:
-    Path(request["result"]).write_text(json.dumps({"state": state, "error": error, "steps": steps}), "utf-8")
+def _tell(
+    request: dict[str, Any], state: str, error: str, steps: dict[str, str], tasks: dict[str, str] | None = None
+) -> int:
+    said = {"state": state, "error": error, "steps": steps, "tasks": tasks or {}}
+    Path(request["result"]).write_text(json.dumps(said), "utf-8")
     return 0 if state == "success" else 1
 
 

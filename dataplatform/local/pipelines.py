@@ -25,14 +25,17 @@ def plans(root: Path, stack: str, pipeline: str, engine: Engine | None) -> list[
     """
     platform = load_stack_config(root, stack).platform
     definition = _definition(root, stack, pipeline, platform.gcp.executors.functions if platform.gcp else ())
-    if definition.fusion is not None:
-        raise UsageError(
-            f"'{pipeline}' is of kind datafusion, which asks BigQuery and Data Fusion and no step executors; "
-            "`dp explain` says what it does"
-        )
+    if definition.fusion is not None and engine not in (None, "airflow"):
+        raise UsageError(f"'{pipeline}' is of kind datafusion, which Workflows does not run; use --engine airflow")
     if engine is not None:
         definition = replace(definition, engines=(engine,))
     return [build_plan(definition, target_for(platform, definition.file))]
+
+
+def exports(root: Path, stack: str) -> Path:
+    """The folder of a stack's Data Fusion exports."""
+    pipelines = load_stack_config(root, stack).platform.pipelines
+    return root / (pipelines.directory if pipelines is not None else "pipelines") / "data_fusion"
 
 
 def related(root: Path, stack: str, plan: Plan) -> tuple[Plan, ...]:

@@ -99,11 +99,12 @@ _TABLE: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
             ("GET", "/{profile}", profiles.get),
             ("PUT", "/{profile}", profiles.put),
             ("DELETE", "/{profile}", profiles.delete),
-            ("GET", "/{profile}/status", profiles.status),
             ("POST", "/{profile}/enable", profiles.enable),
             ("POST", "/{profile}/disable", profiles.disable),
         )
     ),
+    # Of the instance's own profiles only the whole can be asked for.
+    ("GET", f"{_NS}/profiles/{{profile}}/status", profiles.status),
     # Drafts and connections
     ("GET", f"{_STUDIO}/drafts", studio.list_drafts),
     ("GET", f"{_STUDIO}/drafts/{{draft}}", studio.get_draft),

@@ -1,7 +1,8 @@
 """DAGs of `kind: datafusion` in real Airflow against the embedded cloud, which plays what each run is scripted to do.
 
 All runs of an Airflow are in one process. 3.x takes two seconds for a task, so what its tasks go through is in fewer
-DAGs there: one of all kinds of runs, one without any, one of deferred tasks.
+DAGs there: one of all kinds of runs, one without any, two of deferred tasks. Workers that die, tasks that are
+killed and the bound are those of test_fusion_scheduler.py.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ ODD = [
     "🚀",
     "a\\b",
 ]
+BOTH = ["größe", "it's {{ ti }}", 'say "x" ${y}/b?c=d&e']
+"""Those of them that run on 3.x too."""
 RETRY: dict[str, Any] = {"runs": {"retries": 1}}
 LATE: dict[str, Any] = {"parameters": {"cdf_pipeline_timeout_seconds": 3}, **RETRY}
 POOL: dict[str, Any] = {"deferrable": True, "pool": "default_pool"}
@@ -55,7 +58,7 @@ def scenes(at: Cloud) -> dict[str, dict[str, Any]]:
         "empty": [],
         "odd": [row(name, unit=f"unit {name}") for name in ODD],
         "dies": [row("k-dies")],
-        "mixed": [row(f"3-{name}") for name in ("bad", "good", "hidden", "late")] + [row("3-off", False)],
+        "mixed": [row(f"3-{name}") for name in ("bad", "good", "hidden", "late", *BOTH)] + [row("3-off", False)],
         "deferred": [row("d-ok"), row("d-bad")],
         "deferred_late": [row("d-slow")],
         "too_many": [row(f"m-{n}") for n in range(4)],
@@ -113,7 +116,7 @@ VARIABLES = {
     "wrong_cdf_pipeline_timeout_seconds": "61",
     "wrong_dag_retry_interval_minutes": "7",
 }
-ON_3 = ("mixed", "dies", "nothing", "deferred")
+ON_3 = ("mixed", "nothing", "deferred", "deferred_late")
 
 
 @dataclasses.dataclass
@@ -226,16 +229,17 @@ def test_a_run_that_fails_after_it_was_running_fails_its_task_with_the_reason(ra
 
 
 def test_all_kinds_of_runs_beside_each_other(ran: Ran) -> None:
-    states = dict(zip(("3-bad", "3-good", "3-hidden", "3-late"), ran.states("mixed").values(), strict=True))
-    expected = {"3-bad": "success", "3-good": "success", "3-hidden": "success", "3-late": "failed"}
-    assert states == expected, ran.log("mixed")
+    names = sorted(["3-bad", "3-good", "3-hidden", "3-late", *(f"3-{name}" for name in BOTH)])
+    states = dict(zip(names, ran.states("mixed").values(), strict=True))
+    assert states == {name: "failed" if name == "3-late" else "success" for name in names}, ran.log("mixed")
+    assert [ran.statuses(f"3-{name}") for name in BOTH] == [["COMPLETED"]] * len(BOTH), "odd names are data"
     assert ran.statuses("3-bad") == ["FAILED", "COMPLETED"]
     assert ran.statuses("3-good") == ran.statuses("3-hidden") == ["COMPLETED"]
     first, second = ran.cloud.runs("3-late")
     assert first["status"] == second["status"] == "KILLED"
     assert first["end"] <= second["begin"]
     assert ran.cloud.runs("3-off") == []
-    assert ran.run("mixed")["shown"]["start_pipelines.run[1]"] == "hr / 3-good"
+    assert ran.run("mixed")["shown"][f"start_pipelines.run[{names.index('3-good')}]"] == "hr / 3-good"
     assert "ended as FAILED: no column 'id'" in ran.log("mixed")
     assert ran.truncated == 0
 

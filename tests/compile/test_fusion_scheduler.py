@@ -1,7 +1,8 @@
 """What only a scheduler with workers shows: the bound on runs at the same time, workers and tasks that are killed.
 
-A real Airflow 2.11 with its scheduler and LocalExecutor, on SQLite. The bound is read off CDAP's own record of when
-each run began and ended.
+A real Airflow, 2.11 and 3, with its scheduler and LocalExecutor, on SQLite; of 3 the API server that its workers speak
+to and the DAG processor are processes of their own. The bound is read off CDAP's own record of when each run began and
+ended.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -31,10 +33,13 @@ YEARLY = {"cron": "0 0 1 1 *"}
 PATIENCE_SECONDS = 600
 
 
+PARTS = {2: ("scheduler",), 3: ("api-server", "dag-processor", "scheduler")}
+
+
 class Scheduler:
     """A running scheduler over a folder of DAGs, and what its database says."""
 
-    def __init__(self, home: Path, files: Mapping[str, str], more: Mapping[str, str]) -> None:
+    def __init__(self, major: int, home: Path, files: Mapping[str, str], more: Mapping[str, str]) -> None:
         self.database = home / "airflow.db"
         self.log = home / "scheduler.log"
         for name, text in {**files, **runtime_files()}.items():
@@ -56,17 +61,21 @@ class Scheduler:
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             # What Airflow asks for where SQLite is the database of more than one process.
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
+            **(_api(home) if major == 3 else {}),
             **more,
         }
-        command = [str(airflow_python(2)), "-m", "airflow"]
+        command = [str(airflow_python(major)), "-m", "airflow"]
         made = subprocess.run([*command, "db", "migrate"], env=environment, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr[-3000:]
         with contextlib.closing(sqlite3.connect(self.database)) as database:
             database.execute("PRAGMA journal_mode = WAL")
-        with self.log.open("w") as out:
-            self.process = subprocess.Popen(
-                [*command, "scheduler"], env=environment, stdout=out, stderr=subprocess.STDOUT, process_group=0
-            )
+        self.processes = []
+        for part in PARTS[major]:
+            with self.log.open("a") as out:
+                asked = [*command, part, *(["--workers", "1"] if part == "api-server" else [])]
+                self.processes.append(
+                    subprocess.Popen(asked, env=environment, stdout=out, stderr=subprocess.STDOUT, process_group=0)
+                )
 
     def states(self, table: str, columns: str) -> list[tuple[Any, ...]]:
         """Rows of a table of Airflow's."""
@@ -80,7 +89,7 @@ class Scheduler:
             found = dict(self.states("dag_run", "dag_id, state"))
             if len(found) == dags and set(found.values()) <= {"success", "failed"}:
                 return found
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            assert all(process.poll() is None for process in self.processes), self.log.read_text()[-3000:]
             assert time.monotonic() < deadline, f"{found} {self.log.read_text()[-3000:]}"
             time.sleep(0.5)
 
@@ -100,14 +109,35 @@ class Scheduler:
     def close(self) -> None:
         """End the scheduler and its workers."""
         for how in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, how)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(20)
+            for process in reversed(self.processes):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, how)
+            for process in self.processes:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, Scheduler, dict[str, str]]]:
+def _api(home: Path) -> dict[str, str]:
+    """What the parts of Airflow 3 find each other by."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    return {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__SECRET_KEY": "of this test alone",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "of this test alone, and at least as long as it must be",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+    }
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def ran(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Cloud, Scheduler, dict[str, str]]]:
     folder = tmp_path_factory.mktemp("definitions")
     with cloud(tmp_path_factory.mktemp("cloud"), time_scale=0.5) as at:
         at.table("many", [row(f"many-{n:02}") for n in range(ROWS)])
@@ -132,7 +162,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, Sched
             schedule=YEARLY, parameters={"bq_config_table": "killed", "cdf_pipeline_timeout_seconds": 3600}
         )
         files = {"many.py": dag(folder, "many", many), "dies.py": killed, "killed.py": dag(folder, "killed", ended)}
-        scheduler = Scheduler(tmp_path_factory.mktemp("scheduler"), files, at.environment)
+        scheduler = Scheduler(request.param, tmp_path_factory.mktemp("scheduler"), files, at.environment)
         try:
             scheduler.kill(at, "killed", "t-killed")
             yield at, scheduler, scheduler.finish(len(files))

@@ -16,6 +16,7 @@ from dataplatform.datafusion.credentials import GivenToken, GoogleToken, is_goog
 from dataplatform.datafusion.discovery import discover
 from dataplatform.datafusion.errors import DataFusionError, RefusedError, TokenError, UnreachableError
 from dataplatform.datafusion.macros import Environment, load_mapping
+from dataplatform.datafusion.model import Key, Kind
 from dataplatform.datafusion.service import Selection
 from dataplatform.diagnostics import InputError
 from localcloud.cdap.instance import Settings
@@ -93,6 +94,22 @@ def test_an_artifact_of_another_version_and_of_a_newer_cdap(cdap: Cdap, tmp_path
     assert prepared.apply().error() is None
     again = service.prepare(cdap.client(), tmp_path, Environment(), Selection(), upgrade=True)
     assert again.steps == []
+
+    # Another patch of the same release is no other release: a sandbox has one patch alone.
+    for version in ("6.11.1", "6.10.0"):
+        other = pipeline("p")
+        other["artifact"]["version"] = version
+        write(tmp_path, export_of(namespace, other))
+        assert "it has 6.11.0: push with --upgrade to use 6.11.0" in refused(cdap, tmp_path)
+        prepared = service.prepare(cdap.client(), tmp_path, Environment(), Selection(), upgrade=True)
+        assert (
+            prepared.desired[Key(namespace=namespace, kind=Kind.PIPELINE, name="p")]["artifact"]["version"] == "6.11.0"
+        )
+    later = pipeline("p")
+    later["config"]["stages"][0]["plugin"]["artifact"]["version"] = "3.0.0"
+    write(tmp_path, export_of(namespace, later))
+    said = refused(cdap, tmp_path)
+    assert "it has 2.13.0: write one of them in the pipeline, or add 3.0.0 to the instance" in said
 
     newer = pipeline("p")
     newer["artifact"]["version"] = "6.12.0"

@@ -12,6 +12,7 @@ import pytest
 from dataplatform.cli import main
 from tests.datafusion.conftest import Cdap
 from tests.datafusion.pipelines import export_of, pipeline, write
+from tests.datafusion.test_diff import git
 
 
 class Cli:
@@ -81,8 +82,32 @@ def test_interactive_pull_takes_what_one_says_yes_to(
     assert "1 changed" in text
     assert cli.text("pull", "-i", "--json")[0] == 64
 
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "mine")
+    for name in ("p", "q"):
+        cdap.client().call("PUT", ("namespaces", namespace, "apps", name), body=pipeline(name, "theirs"))
+    write(folder, export_of(namespace, pipeline("p", "x"), pipeline("q", "x"), pipeline("new")))
+    asked: list[str] = []
+    answers = iter(["n", "y"])
 
-def test_what_goes_wrong_has_its_status(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prompt(text: str, **options: Any) -> str:
+        asked.append(text)
+        return next(answers)
+
+    monkeypatch.setattr("click.prompt", prompt)
+    status, text = cli.text("pull", "-i", "--since", "main", "--folder", str(folder), "--namespace", namespace)
+    assert status == 0, text
+    assert len(asked) == 2, "what was made here is none of the instance's changes"
+    assert "1 changed" in text
+    assert '"theirs"' in (folder / namespace / "pipelines" / "q.json").read_text("utf-8")
+    assert '"x"' in (folder / namespace / "pipelines" / "p.json").read_text("utf-8")
+    status, text = cli.text("pull", "-i", "--since", "nothing", "--folder", str(folder))
+    assert status == 64
+    assert "'nothing' is no commit of the repository" in text
+
+
+def test_what_goes_wrong_has_its_status(cli: Cli, cdap: Cdap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status, document = cli.json("push")
     assert status == 1
     assert "there is no folder" in document["error"]
@@ -92,6 +117,25 @@ def test_what_goes_wrong_has_its_status(cli: Cli, tmp_path: Path, monkeypatch: p
     status, document = cli.json("start", "nothing", "--no-wait")
     assert status == 64
     assert "default has no pipeline 'nothing'" in document["error"]
+    folder, space = tmp_path / "files", cdap.namespace("sales")
+    write(folder, export_of(space, pipeline(f"copy_{space}")))
+    cli.text("push", "--folder", str(folder))
+    status, document = cli.json("start", f"copy_{space}", "--no-wait")
+    assert status == 64
+    assert document["error"].endswith(f"'copy_{space}'; {space} has one: --namespace {space}")
+    status, document = cli.json("push", "--folder", str(folder / space))
+    assert status == 1
+    assert "is the folder of one namespace; name the one above it" in document["error"]
+    status, document = cli.json("push", "--folder", str(folder / space / "namespace.json"))
+    assert status == 1
+    assert "is a file; name the folder that holds the folders" in document["error"]
+    file = folder / space / "pipelines" / f"copy_{space}.json"
+    file.write_text("\ufeff" + file.read_text("utf-8").replace("\n", "\r\n"), "utf-8")
+    assert cli.json("push", "--folder", str(folder), "--dry-run")[1]["steps"] == []
+    monkeypatch.setenv("CDAP_ENDPOINT", cli.endpoint)
+    status, document = cli.json("pull", "--endpoint", f"{cli.endpoint}/elsewhere")
+    assert status == 3
+    assert "has no CDAP API (404 for /v3/" in document["error"]
     status, text = cli.text("pul")
     assert status == 64
     assert "did you mean 'pull'?" in text

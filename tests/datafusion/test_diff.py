@@ -128,6 +128,16 @@ def test_a_developer_takes_just_what_changed_since_a_commit(cdap: Cdap, tmp_path
     assert b'"o"' in tree(folder)[f"{namespace}/pipelines/ours.json"], "not changed on the instance: kept"
 
 
+def test_without_an_ancestor_nobody_is_said_to_have_changed_anything(cdap: Cdap, tmp_path: Path) -> None:
+    namespace = cdap.namespace()
+    write(tmp_path, export_of(namespace, pipeline("p")))
+    assert service.prepare(cdap.client(), tmp_path, NOTHING, Selection()).apply().error() is None
+    write(tmp_path, export_of(namespace, pipeline("p", "other")))
+    found = service.difference(cdap.client(), tmp_path, NOTHING, Selection(namespaces=[namespace]))
+    assert found.ancestor is None
+    assert [(one.key.name, one.side, one.conflicts) for one in found.differences] == [("p", "unknown", ())]
+
+
 def test_values_become_macros_and_come_back() -> None:
     environment = Environment(
         values={"bucket": "acme-dev", "zone": "acme-dev-lake", "n": "7x7"}, inline=frozenset({"n"})

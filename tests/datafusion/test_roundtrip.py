@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from dataplatform.datafusion import normalise, service
+from dataplatform.datafusion.errors import ConflictError
 from dataplatform.datafusion.macros import Environment
-from dataplatform.datafusion.model import DEFAULT_SCHEDULE, Json, Key, Kind
+from dataplatform.datafusion.model import DEFAULT_SCHEDULE, SYSTEM, Json, Key, Kind
 from dataplatform.datafusion.service import Selection
 from tests.datafusion.conftest import Cdap
 from tests.datafusion.pipelines import PLUGINS, as_saved_in_ui, export_of, generated, pipeline, tree, write
@@ -94,6 +96,77 @@ def test_every_kind_comes_back_byte_by_byte(cdap: Cdap, tmp_path: Path) -> None:
     push(cdap, tmp_path / "files")
     assert pull(cdap, tmp_path / "pulled", namespace) == tree(tmp_path / "files")
     assert push(cdap, tmp_path / "pulled") == []
+
+
+def test_every_kind_is_changed_and_comes_back_byte_by_byte(cdap: Cdap, tmp_path: Path) -> None:
+    namespace = cdap.namespace()
+    folder = tmp_path / "files"
+    made = everything(namespace)
+    write(folder, made)
+    push(cdap, folder)
+    changed = copy.deepcopy(made)
+    for key, body in changed.items():
+        match key.kind:
+            case Kind.PIPELINE:
+                body["config"]["stages"][0]["plugin"]["properties"]["note"] = "größer & <b>"
+            case Kind.PREFERENCES | Kind.PIPELINE_PREFERENCES:
+                body["preferences"] = {"other": "ü=1"}
+            case Kind.RUNTIME_ARGUMENTS:
+                body["arguments"] = {"other": "ü=1"}
+            case Kind.PROFILE:
+                body["status"] = "ENABLED"
+            case Kind.SCHEDULE | Kind.TRIGGER if key.part != DEFAULT_SCHEDULE:
+                body["properties"] = {"k": "w"}
+            case Kind.SCHEDULE:
+                body["status"] = "SUSPENDED"
+            case Kind.CONNECTION:
+                body["plugin"]["properties"]["p"] = "y=2"
+        if "description" in body:
+            body["description"] = "geändert"
+    folder = tmp_path / "changed"
+    write(folder, changed)
+    done = push(cdap, folder)
+    assert {step.partition(" ")[0] for step in done} == {"update"}
+    assert len(done) == len(made)
+    pulled = pull(cdap, tmp_path / "pulled", namespace)
+    # A schedule that comes with its pipeline, suspended, says nothing that the pipeline does not.
+    bare = f"{namespace}/schedules/first@{DEFAULT_SCHEDULE}.json"
+    assert pulled == {place: data for place, data in tree(folder).items() if place != bare}
+    assert push(cdap, folder) == []
+
+
+def test_what_belongs_to_the_instance_comes_back_byte_by_byte(cdap: Cdap, tmp_path: Path) -> None:
+    name = cdap.namespace("big")  # of a profile: one that nobody has
+    profile: Json = {"name": name, "label": "Big", "description": "für alle", "status": "DISABLED"}
+    profile |= {
+        "provisioner": {"name": "native", "properties": [{"name": "b", "value": "x=1 & é", "isEditable": False}]}
+    }
+    preferences = Key(namespace=SYSTEM, kind=Kind.PREFERENCES)
+    written = {
+        Key(namespace=SYSTEM, kind=Kind.PROFILE, name=name): normalise.profile(profile),
+        preferences: {"preferences": {f"{name}.ü": "x=1 & <b>"}},
+    }
+    client = cdap.client()
+    try:
+        write(tmp_path / "files", written)
+        assert len(push(cdap, tmp_path / "files")) == 2
+        pulled = pull(cdap, tmp_path / "pulled", SYSTEM)
+        files = tree(tmp_path / "files")
+        assert {place: pulled[place] for place in files} == files
+        assert push(cdap, tmp_path / "files") == []
+        changed = {**profile, "label": "Bigger", "status": "ENABLED"}
+        write(
+            tmp_path / "files",
+            written | {Key(namespace=SYSTEM, kind=Kind.PROFILE, name=name): normalise.profile(changed)},
+        )
+        assert push(cdap, tmp_path / "files") == [f"update profile {name}"]
+        files = tree(tmp_path / "files")
+        assert {place: pull(cdap, tmp_path / "pulled", SYSTEM)[place] for place in files} == files
+    finally:
+        client.call("DELETE", ("preferences",))
+        with contextlib.suppress(ConflictError):
+            client.call("POST", ("profiles", name, "disable"))
+        client.call("DELETE", ("profiles", name))
 
 
 def test_edits_renames_and_saves_of_the_user_interface(cdap: Cdap, tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ CALLS = (
     post(f"{_NS}/none/disable"),
     put("/v3/profiles/sys1", _NATIVE),
     get("/v3/profiles/sys1"),
+    get("/v3/profiles/sys1/status"),
+    get("/v3/profiles/native/status"),
     put("/v3/preferences", {"system.profile.name": "SYSTEM:sys1"}),
     post("/v3/profiles/sys1/disable"),
     delete("/v3/profiles/sys1"),
