@@ -133,11 +133,31 @@ def network_users(gcp: Gcp) -> tuple[str, ...]:
     users: set[str] = set()
     if gcp.data_fusion is not None:
         users |= {"datafusion", "dataproc"}
+    # Composer's own agent enters the network of another project by a role on that project.
+    own = existing.network.split("/")[1] == gcp.project
     for composer in composers(gcp):
-        users |= {"composer"} if composer.generation == 3 else {"composer", "container"}
+        users |= {"composer"} if own else set()
+        users |= {"cloudservices", "container"} if composer.generation == 2 else set()
     if gcp.executors.deploy is not None and gcp.executors.deploy.subnet is not None:
         users.add("run")
     return tuple(sorted(users))
+
+
+def host_roles(gcp: Gcp) -> dict[str, tuple[str, ...]]:
+    """Roles that service agents need on the host project of a Shared VPC, as far as the stack grants them.
+
+    Composer connects an environment to the host's network itself, and with generation 2 the cluster's agent works
+    there. In a network of the stack's own project their roles there are enough.
+    """
+    existing = gcp.network.existing if gcp.network is not None else None
+    if existing is None or not existing.grant_agents or existing.network.split("/")[1] == gcp.project:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    if composers(gcp):
+        found["composer"] = ("roles/composer.sharedVpcAgent",)
+    if any(composer.generation == 2 for composer in composers(gcp)):
+        found["container"] = ("roles/container.hostServiceAgentUser",)
+    return found
 
 
 def key_rings(gcp: Gcp, started: Started = NOTHING_STARTED) -> tuple[KeyRing, ...]:

@@ -16,6 +16,7 @@ FIREWALL = "gcp:compute/firewall:Firewall"
 ROUTER = "gcp:compute/router:Router"
 DNS_ZONE = "gcp:dns/managedZone:ManagedZone"
 ENDPOINT = "gcp:compute/forwardingRule:ForwardingRule"
+PEERING = "gcp:compute/networkPeering:NetworkPeering"
 SQL_INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
 _SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 - a resource token
 
@@ -111,6 +112,25 @@ def sql_names(gcp: Gcp, environment: str, make: Make) -> dict[str, SqlNames]:
             },
         )
     return found
+
+
+def peers_back(gcp: Gcp) -> bool:
+    """Whether the stack peers the network with that of its Data Fusion instance.
+
+    The service's own half of the peering is made with the instance; nothing is routed until the network has the other.
+    """
+    fusion = gcp.data_fusion
+    network = fusion.network if fusion is not None else None
+    if fusion is None or fusion.on_demand is not None or network is None or network.connection != "vpc_peering":
+        return False
+    if network.return_peering is not None:
+        return network.return_peering
+    link = network.network or ""
+    if link == "$network":
+        existing = gcp.network.existing if gcp.network is not None else None
+        link = existing.network if existing is not None else ""
+    parts = link.split("/")
+    return "projects" not in parts or parts[parts.index("projects") + 1 :][:1] == [gcp.project]
 
 
 def data_fusion_range(gcp: Gcp) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_gcp import datafusion, projects, serviceaccount, storage
 
+from components.gcp.fusion_peering import return_peering
 from components.gcp.iam import grant_on_project
 from components.gcp.kms import EncryptionKey
 from components.gcp.labels import Labels
@@ -50,6 +51,8 @@ class DataFusionArgs:
     """Physical name of the topic of its events, from infra.naming; None where there is none to make."""
     topic_key: EncryptionKey | None = None
     """Of that topic."""
+    peering_name: str | None = None
+    """Physical name of the peering of the network with the instance's, from infra.naming; None to make none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +151,16 @@ class DataFusion(pulumi.ComponentResource):
         )
         if args.config.rbac:
             self._operators(name, args, instance)
+        network = args.config.network.network if args.config.network is not None else None
+        if args.peering_name is not None and network is not None:
+            return_peering(
+                f"{name}-peering",
+                parent=self,
+                # The instance takes a bare name too, which is one of its own project.
+                network=network if "/" in network else f"projects/{args.project}/global/networks/{network}",
+                peering_name=args.peering_name,
+                instance=instance,
+            )
         return instance
 
     def _runner(self, name: str, args: DataFusionArgs) -> _Runner:

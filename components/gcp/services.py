@@ -68,6 +68,13 @@ class ProjectServices(pulumi.ComponentResource):
                 opts=pulumi.InvokeOutputOptions(parent=self, depends_on=self.needs("cloudresourcemanager", "compute")),
             )
             return known.apply(lambda p: f"serviceAccount:service-{p.number}@compute-system.iam.gserviceaccount.com")
+        if api == "cloudservices":
+            # Not an API: the agent that makes the machines of managed instance groups, a cluster's nodes among them.
+            known = organizations.get_project_output(
+                project_id=project,
+                opts=pulumi.InvokeOutputOptions(parent=self, depends_on=self.needs("cloudresourcemanager", "compute")),
+            )
+            return known.apply(lambda p: f"serviceAccount:{p.number}@cloudservices.gserviceaccount.com")
         if api == "bigquery":
             default = bigquery.get_default_service_account_output(
                 project=project, opts=pulumi.InvokeOutputOptions(parent=self, depends_on=self.needs("bigquery"))

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 IDENTITIES: Final = ("composer", "data_fusion", "workflows")
 """Parts of a stack that run as an identity of their own, which `$<name>` stands for."""
 PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
-MEMBER: Final = re.compile(r"(?:user|group|serviceAccount|domain|principal|principalSet|deleted:\w+):.*[^\s]|\$[a-z_]+")
+MEMBER: Final = re.compile(
+    r"(?:user|group|serviceAccount):[^\s@:]+@[^\s@]+\.[^\s@]+|serviceAccount:[^\s@\[]+\.svc\.id\.goog\[[^\s\]]+\]"
+    r"|domain:[^\s@]+\.[^\s@]+|(?:principal|principalSet):\S+|deleted:\w+:\S+|\$[a-z_]+"
+)
+_ADDRESSES: Final = {
+    "serviceAccount": "<name>@<project>.iam.gserviceaccount.com",
+    "user": "<name>@<company's domain>",
+    "group": "<name>@<company's domain>",
+    "domain": "<company's domain>",
+}
 
 
 def check_members(
@@ -37,6 +46,9 @@ def check_members(
         here = (*at, index)
         if member in PUBLIC:
             findings.tell("DP124", here, f"{shown(member)} {public}", "name who it is for")
+        elif not MEMBER.fullmatch(member) and (kind := member.partition(":")[0]) in _ADDRESSES:
+            message = f"what follows {kind}: in {shown(member)} is no address"
+            findings.tell("DP124", here, message, f"write {kind}:{_ADDRESSES[kind]}")
         elif not MEMBER.fullmatch(member):
             findings.tell(
                 "DP124",

@@ -13,6 +13,7 @@ from dataplatform.config.fusion_facts import EDITIONS, MAINTENANCE_SINCE, SUPPOR
 from dataplatform.config.gcp.data_fusion import DataFusion, DataFusionNetwork
 from dataplatform.config.members import check_members
 from dataplatform.config.platform import Gcp
+from dataplatform.config.roles import nearest_role, unknown_role
 from dataplatform.config.text import shown
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ def _access(gcp: Gcp, fusion: DataFusion, findings: Findings) -> None:
         if role_name in _BASIC_ROLES:
             message = f"{role_name} is a basic role: it would let every pipeline do nearly everything in the project"
             findings.tell("DP243", at, message, "name what the pipelines need, such as roles/bigquery.jobUser")
+        elif unknown_role(role_name):
+            findings.tell("DP243", at, f"there is no role {shown(role_name)}", nearest_role(role_name))
         elif role_name in fusion.roles[:index]:
             findings.tell("DP243", at, f"{shown(role_name)} stands here twice", "take one of them out")
 
@@ -190,5 +193,7 @@ def _network(network: DataFusionNetwork, findings: Findings) -> None:
             wanted("network_attachment", "projects/<project>/regions/<region>/networkAttachments/<name>")
         if network.ip_allocation is not None:
             unwanted("ip_allocation", "vpc_peering")
+        if network.return_peering is not None:
+            unwanted("return_peering", "vpc_peering")
         if network.network is not None:
             unwanted("network", "vpc_peering")

@@ -183,17 +183,13 @@ def _references(gcp: Gcp, findings: Findings) -> None:
                 _reference(value, path, known, gcp, findings)
             elif value.startswith("projects/"):
                 _link(value, path, hosts, gcp, findings)
+            else:
+                _bare(value, path, known, findings)
 
 
 def _reference(value: str, at: Path, known: dict[str, str], gcp: Gcp, findings: Findings) -> None:
     field = str(at[-1])
-    kind = _COLLECTIONS[
-        "subnetworks"
-        if field.endswith("subnetwork")
-        else "networkAttachments"
-        if field.endswith("attachment")
-        else "networks"
-    ]
+    kind = _kind(field)
     fitting = {name: region for name, region in known.items() if name.startswith(kind)}
     if value not in fitting:
         if gcp.network is None:
@@ -211,6 +207,22 @@ def _reference(value: str, at: Path, known: dict[str, str], gcp: Gcp, findings: 
     elif fitting[value] not in ("", gcp.region):
         message = f"{shown(value)} is in {fitting[value]}, and the stack in {gcp.region}"
         findings.tell("DP232", at, message, f"name one in {gcp.region}", needs=(("gcp", "region"),))
+
+
+def _bare(value: str, at: Path, known: dict[str, str], findings: Findings) -> None:
+    """A bare name is one of the cloud: what the stack file calls a subnet has another name there."""
+    kind = _kind(str(at[-1]))
+    if kind.endswith(":") and f"{kind}{value}" in known:
+        what = "a subnet" if kind == "$subnet:" else "an attachment"
+        message = f"{shown(value)} is what the stack calls {what}; in the cloud it has another name"
+        findings.tell("DP231", at, message, f"write {kind}{value}", needs=(_AT,))
+
+
+def _kind(field: str) -> str:
+    """How a reference begins that a field of a part's network can be."""
+    suffixes = {"subnetwork": "subnetworks", "attachment": "networkAttachments"}
+    found = next((links for suffix, links in suffixes.items() if field.endswith(suffix)), "networks")
+    return _COLLECTIONS[found]
 
 
 def _link(value: str, at: Path, hosts: dict[str, Path], gcp: Gcp, findings: Findings) -> None:

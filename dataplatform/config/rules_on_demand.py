@@ -39,6 +39,10 @@ def on_demand_rules(gcp: Gcp, findings: Findings) -> None:
     if gcp.composer is None and gcp.airflow_bucket is None:
         message = "an instance on demand is made by a DAG, and the stack has no Airflow"
         findings.tell("DP273", _AT, message, "add composer, or take on_demand out", key=True)
+    if fusion.network is not None and fusion.network.return_peering:
+        message = "the network of an instance on demand is another one each time, so the stack cannot peer with it"
+        remedy = "take return_peering out, or connect by private_service_connect"
+        findings.tell("DP273", (*_AT[:-1], "network", "return_peering"), message, remedy, needs=(_AT,), key=True)
     if fusion.deploy is not None:
         message = "an instance on demand is not there when the stack is brought up, so it brings nothing to it"
         remedy = "take deploy out and push when the instance has been made: dp datafusion push"

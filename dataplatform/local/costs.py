@@ -69,15 +69,17 @@ def table() -> Mapping[str, Any]:
 
 
 def cost_of(operation: Operation) -> Cost | None:
-    """What the operation costs; None where it is none of a person's time."""
+    """What the operation costs; None where nothing is to be said of it."""
     return cost(operation.type, operation.op, [one.path for one in operation.fields])
 
 
 def cost(token: str, op: str, paths: list[str]) -> Cost | None:
-    """The same from its parts: the resource's type, the engine's operation and the paths that change."""
-    known = table().get(token)
-    if known is None:
-        return None
+    """The same from its parts: the resource's type, the engine's operation and the paths that change.
+
+    Of every change it is said whether it is an update, updates one after the other or a replacement; how long it takes
+    and what it loses, where the table knows.
+    """
+    known = table().get(token, {})
     if op in REPLACING or op == "replace":
         create, delete = known.get("create", {}), known.get("delete", {})
         return Cost(
@@ -88,7 +90,7 @@ def cost(token: str, op: str, paths: list[str]) -> Cost | None:
             source=create.get("source", ""),
         )
     verb = {"create": "create", "update": "update", "delete": "delete"}.get(op)
-    if verb is None:
+    if verb is None or (not known and verb != "update"):
         return None
     entry = known.get(verb, {})
     patches = _patches(known, paths) if verb == "update" else 1

@@ -27,7 +27,7 @@ from infra.gcp.network import network
 from infra.gcp.secrets import secrets
 from infra.gcp.triggers import triggers
 from infra.gcp.workflows import workflows
-from infra.layout import key_users, required_apis
+from infra.layout import key_users, network_users, required_apis
 from infra.starts import Started, started_agents
 
 __all__ = ["GcpArgs", "compose"]
@@ -65,7 +65,8 @@ def compose(args: GcpArgs) -> dict[str, pulumi.Input[object]]:
             project=gcp.project,
             apis=required_apis(gcp, started),
             agents=frozenset(agent for agents in key_users(gcp, started).values() for agent in agents)
-            | started_agents(args.starts),
+            | started_agents(args.starts)
+            | frozenset(network_users(gcp)),
         ),
         pulumi.ResourceOptions(providers={"gcp": provider}),
     )

@@ -32,6 +32,7 @@ def data_fusion(c: Composition) -> None:
             members={role: c.members(members) for role, members in config.iam.items()},
             topic_name=c.names.fusion_topic,
             topic_key=c.keys.get("pubsub"),
+            peering_name=c.names.fusion_peering,
             labels=c.labels,
             protect=c.protect,
             depends_on=c.needs(

@@ -12,7 +12,7 @@ from components.gcp.shared_network import SharedNetwork, SharedNetworkArgs
 from dataplatform.config.gcp.network import ExistingNetwork
 from infra.gcp.composition import Composition
 from infra.gcp.network_outputs import NetworkOutputs
-from infra.layout import network_apis, network_users
+from infra.layout import host_roles, network_apis, network_users
 from infra.network_names import DATA_FUSION_RANGE, data_fusion_range
 
 
@@ -114,15 +114,18 @@ def _own(c: Composition) -> NetworkOutputs:
 
 
 def _grants(c: Composition, existing: ExistingNetwork) -> tuple[pulumi.Resource, ...]:
-    users = network_users(c.gcp)
-    if not users or not existing.subnets:
+    users, roles = network_users(c.gcp), host_roles(c.gcp)
+    if not roles and (not users or not existing.subnets):
         return ()
     made = SharedNetwork(
         "network",
         SharedNetworkArgs(
             subnets=existing.subnets,
             users={agent: c.services.agents[agent] for agent in users},
-            depends_on=c.needs("compute"),
+            host=existing.network.split("/")[1],
+            host_roles=roles,
+            agents={agent: c.services.agents[agent] for agent in roles},
+            depends_on=c.needs("cloudresourcemanager", "compute"),
         ),
         c.opts,
     )

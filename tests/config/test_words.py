@@ -46,7 +46,7 @@ def test_every_code_is_used_and_every_used_code_is_in_the_table() -> None:
         if path.name != "codes.py":
             used |= set(re.findall(r"\bDP\d{3}\b", path.read_text(encoding="utf-8")))
     assert used <= set(CODES)
-    assert {code for code in CODES if code < "DP400"} - used == {"DP221", "DP252"}, "these are told by infra"
+    assert {code for code in CODES if code < "DP400"} - used == {"DP221", "DP252", "DP255"}, "these are told by infra"
     assert all(meaning and not meaning.endswith(".") for meaning in CODES.values())
     source = ast.parse((folder / "codes.py").read_text(encoding="utf-8"))
     keys = [k.value for n in ast.walk(source) if isinstance(n, ast.Dict) for k in n.keys if isinstance(k, ast.Constant)]

@@ -42,6 +42,24 @@ PRIVATE = """\
         private: true
         network: {network: $network, subnetwork: $subnet:data}
 """
+EXISTING = """\
+      network:
+        existing:
+          network: projects/acme-net-host/global/networks/shared
+          subnets: {data: projects/acme-net-host/regions/europe-west1/subnetworks/data}
+          attachments: {fusion: projects/acme-net-host/regions/europe-west1/networkAttachments/fusion}
+          grant_agents: true
+"""
+PRIVATE_2 = PRIVATE.replace(
+    """\
+        private: true
+        network: {network: $network""",
+    """\
+        image_version: composer-2-airflow-2.11.1
+        private: true
+        network: {network: $network""",
+)
+"""The same with an environment of generation 2."""
 SQL = """\
       secrets:
         db_password: {accessors: [$composer]}

@@ -114,6 +114,19 @@ FUSION = """\
         accelerators: {cdc: true, healthcare: false}
         options: {system.profile.provisioner.enabled: "true"}
 """
+FUSION_PEERED = FUSION.replace(
+    """\
+          connection: private_service_connect
+          network_attachment: $attachment:fusion
+          unreachable_range: 192.168.0.0/25
+""",
+    """\
+          connection: vpc_peering
+          network: $network
+          ip_allocation: 10.89.48.0/22
+""",
+)
+"""The same instance by peering."""
 TAIL = """\
     pipelines: {directory: pipelines}
   data-platform:hawk_key: {secure: v1:AAAAAAAAAAA=:AAAA}

@@ -20,19 +20,12 @@ from infra.gcp.network_outputs import NetworkOutputs
 from localcloud.rules import check
 from localcloud.rules.wire import UNKNOWN, secret
 from tests.infra.inventory import ROOT, UNKNOWN_MARKER, ancestors, by_name, of_type
-from tests.infra.network_stack import NETWORK, PRIVATE, SQL, recorded_stack, stack
+from tests.infra.network_stack import EXISTING, NETWORK, PRIVATE, PRIVATE_2, SQL, recorded_stack, stack
 
 PROJECT = "projects/acme-data-net"
+HOST = "acme-net-host"
 REGION = f"{PROJECT}/regions/europe-west1"
 SUBNET = "gcp:compute/subnetwork:Subnetwork"
-EXISTING = """\
-      network:
-        existing:
-          network: projects/acme-net-host/global/networks/shared
-          subnets: {data: projects/acme-net-host/regions/europe-west1/subnetworks/data}
-          attachments: {fusion: projects/acme-net-host/regions/europe-west1/networkAttachments/fusion}
-          grant_agents: true
-"""
 
 
 @pytest.fixture(scope="module")
@@ -158,14 +151,62 @@ def test_an_instance_that_peers_by_itself_has_its_range_reserved(tmp_path: Path)
     assert reserved.urn in ancestors(instance, resources)
     sources = inputs(resources, "gcp:compute/firewall:Firewall::firewall-allow-internal")["sourceRanges"]
     assert "10.89.48.0/22" in sources
+    # Without the other half nothing is routed: neither the clusters are reached, nor what lies behind the network.
+    (peering,) = of_type(resources, network_names.PEERING)
+    assert (peering.inputs["name"], peering.inputs["network"]) == (
+        "net-core-data-fusion",
+        f"{PROJECT}/global/networks/net-core",
+    )
+    assert (peering.inputs["exportCustomRoutes"], peering.inputs["importCustomRoutes"]) == (True, True)
+    assert peering.inputs["peerNetwork"] == UNKNOWN_MARKER
+    assert instance.urn in ancestors(peering, resources)
+    table = json.loads((ROOT / "infra/name_limits.json").read_text(encoding="utf-8"))
+    assert network_names.PEERING in table
+
+
+@pytest.mark.parametrize(
+    ("network", "more", "made"),
+    [
+        ("$network", "", None),
+        ("$network", ", return_peering: true", f"projects/{HOST}/global/networks/shared"),
+        ("vpc", "", f"{PROJECT}/global/networks/vpc"),
+        ("vpc", ", return_peering: false", None),
+    ],
+)
+def test_a_network_of_others_is_peered_by_others(tmp_path: Path, network: str, more: str, made: str | None) -> None:
+    fusion = f"""\
+      data_fusion:
+        private: true
+        network: {{connection: vpc_peering, network: {network}, ip_allocation: 10.89.48.0/22{more}}}
+"""
+    parts = (EXISTING, fusion) if network == "$network" else (fusion,)
+    found = of_type(recorded_stack(tmp_path / "p", *parts), network_names.PEERING)
+    assert [peering.inputs["network"] for peering in found] == ([made] if made else [])
+
+
+def test_what_composer_needs_of_a_host_project_is_granted_there(tmp_path: Path) -> None:
+    resources = recorded_stack(tmp_path / "p", EXISTING, PRIVATE_2)
+    on_host = [r for r in of_type(resources, "gcp:projects/iAMMember:IAMMember") if r.inputs["project"] == HOST]
+    assert {(r.name, r.inputs["role"]) for r in on_host} == {
+        ("network-host-composer-composer-sharedVpcAgent", "roles/composer.sharedVpcAgent"),
+        ("network-host-container-container-hostServiceAgentUser", "roles/container.hostServiceAgentUser"),
+    }
+    on_subnets = of_type(resources, "gcp:compute/subnetworkIAMMember:SubnetworkIAMMember")
+    assert {r.name for r in on_subnets} == {
+        f"network-data-{agent}" for agent in ("cloudservices", "container", "datafusion", "dataproc")
+    }
+    environment = by_name(resources)["gcp:composer/environment:Environment::composer"]
+    assert {r.urn for r in (*on_host, *on_subnets)} <= ancestors(environment, resources)
 
 
 def test_a_network_of_others_is_referred_to_and_not_made(tmp_path: Path) -> None:
     resources = recorded_stack(tmp_path / "p", EXISTING, PRIVATE)
     made = {r.type for r in resources if r.type.startswith("gcp:compute/")}
     assert made == {"gcp:compute/subnetworkIAMMember:SubnetworkIAMMember"}
+    on_host = [r for r in of_type(resources, "gcp:projects/iAMMember:IAMMember") if r.inputs["project"] == HOST]
+    assert [r.inputs["role"] for r in on_host] == ["roles/composer.sharedVpcAgent"]
     grants = of_type(resources, "gcp:compute/subnetworkIAMMember:SubnetworkIAMMember")
-    assert {r.name for r in grants} == {f"network-data-{agent}" for agent in ("composer", "datafusion", "dataproc")}
+    assert {r.name for r in grants} == {f"network-data-{agent}" for agent in ("datafusion", "dataproc")}
     assert {(r.inputs["project"], r.inputs["role"]) for r in grants} == {("acme-net-host", "roles/compute.networkUser")}
     environment = by_name(resources)["gcp:composer/environment:Environment::composer"]
     node: Any = environment.inputs["config"]
@@ -215,7 +256,8 @@ def test_every_name_fits_its_limit(resources: list[RecordedResource], tmp_path: 
             assert naming.problem(resource.type, name) is None, resource.urn
             seen.add(resource.type)
     tokens = {value for key, value in vars(network_names).items() if key.isupper() and str(value).startswith("gcp:")}
-    assert tokens <= seen & set(table)
+    # The peering is of a stack of its own: an instance either peers or uses an attachment.
+    assert tokens - {network_names.PEERING} <= seen & set(table)
 
 
 def test_a_name_that_does_not_fit_is_a_mistake_with_a_place(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
 def why(first: Created, then: Created, texts: frozenset[str]) -> str | None:
     """What the first is to the other; None: nothing that a cloud knows of."""
     if first.token == _SERVICE:
-        return API if google.api_of(then.token) == first.inputs.get("service") else None
+        # What is granted in another project is asked of the API there.
+        here = then.inputs.get("project") in (None, first.inputs.get("project"))
+        return API if here and google.api_of(then.token) == first.inputs.get("service") else None
     member = str(then.inputs.get("member") or "").partition(":")[2]
     if first.token == _IDENTITY:
         return AGENT if member and member == first.outputs.get("email") else None

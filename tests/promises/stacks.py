@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from localcloud import shared_network
 from localcloud.world import World
 from tests.azure import stacks as azure
 from tests.infra import lake_stack, network_stack, orchestration_stack
@@ -34,11 +35,23 @@ def network(folder: Path) -> Stack:
     return Stack(root=network_stack.stack(folder, *parts, secrets=True), name="net", projects=("acme-data-net",))
 
 
-def composer(version: str) -> Callable[[Path], Stack]:
+def host(world: World) -> None:
+    """The network that another team keeps for the stack."""
+    subnets = ["europe-west1/data=10.10.0.0/22"]
+    shared_network.make(world, shared_network.described("acme-net-host", "shared", subnets, ["fusion=data"], None))
+
+
+def shared(folder: Path) -> Stack:
+    """Composer of generation 2 and Data Fusion in a Shared VPC, with the grants that their agents need there."""
+    root = network_stack.stack(folder, network_stack.EXISTING, network_stack.PRIVATE_2)
+    return Stack(root=root, name="net", projects=("acme-data-net",), around=host)
+
+
+def composer(version: str, fusion: str) -> Callable[[Path], Stack]:
     """Composer of a generation and Data Fusion, with everything."""
 
     def stack(folder: Path) -> Stack:
-        root = orchestration_stack.stack(folder, version, orchestration_stack.FUSION)
+        root = orchestration_stack.stack(folder, version, fusion)
         return Stack(root=root, name=orchestration_stack.NAME, projects=("acme-data-dev",))
 
     return stack
@@ -59,7 +72,8 @@ STACKS: Final[dict[str, Callable[[Path], Stack]]] = {
     "prod": sample("prod"),
     "lake": lake,
     "network": network,
-    "composer 3": composer(orchestration_stack.COMPOSER_3),
-    "composer 2": composer(orchestration_stack.COMPOSER_2),
+    "shared": shared,
+    "composer 3": composer(orchestration_stack.COMPOSER_3, orchestration_stack.FUSION),
+    "composer 2": composer(orchestration_stack.COMPOSER_2, orchestration_stack.FUSION_PEERED),
     "databricks": databricks,
 }

@@ -31,6 +31,9 @@ class DataFusionNetwork(Model):
     network: str | None = None
     ip_allocation: Cidr | None = None
     network_attachment: str | None = None
+    return_peering: bool | None = None
+    """Peer the network with the instance's, with custom routes both ways (peering). Where left out: in a network of the
+    stack's own project. Elsewhere those who look after the network do it, or `true`, if the stack may."""
     unreachable_range: Cidr | None = None
     """Range of the network that the instance does not reach, which it uses inside (Private Service Connect)."""
 

@@ -132,8 +132,8 @@ class ExistingNetwork(Model):
     ranges: dict[Name, Cidr] = {}
     """Ranges that are in use there, by a name of yours, so that overlaps are found here."""
     grant_agents: bool = False
-    """Grant `roles/compute.networkUser` on the subnets to the service agents of the stack. Needs a right on the host
-    project that its owners may prefer to keep to themselves."""
+    """Grant the stack's service agents what they need there: `roles/compute.networkUser` on the subnets, and for
+    Composer its role on the host project. Needs a right that the host's owners may prefer to keep to themselves."""
 
 
 class Network(Model):
