@@ -77,7 +77,7 @@ def _known_stack(root: Path, stack: str) -> str:
     return stack
 
 
-@dp.command()
+@dp.command(short_help="Check stacks and definitions: every mistake at once.")
 @click.argument("stacks", nargs=-1)
 @_JSON
 @click.pass_context
@@ -97,7 +97,7 @@ def check(ctx: click.Context, stacks: tuple[str, ...], as_json: bool) -> int:
     return execute(Output("check", as_json), body)
 
 
-@dp.command("compile")
+@dp.command("compile", short_help="Compile definitions to DAGs and workflows.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
 @click.option("--engine", type=ENGINES, help="Compile for this engine instead of the one each definition names.")
@@ -121,7 +121,7 @@ def compile_(
     return execute(Output("compile", as_json), body)
 
 
-@dp.command()
+@dp.command(short_help="Show what a STACK would register or change, offline.")
 @click.argument("stack")
 @click.option(
     "--against",
@@ -171,15 +171,33 @@ def plan(
     return execute(Output("plan", as_json), body)
 
 
-@dp.command()
+@dp.command(short_help="Run a PIPELINE on this machine.")
 @click.argument("pipeline")
 @_LOCAL
 @click.option("--engine", type=ENGINES, help="Run on this engine instead of the ones the definition names.")
 @click.option("--stack", default="dev", show_default=True, help="The stack whose values the text gets.")
+@click.option(
+    "--rows",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Rows of the configuration of a datafusion definition (JSON or CSV), in place of the stack's table.",
+)
 @_JSON
 @click.pass_context
-def run(ctx: click.Context, pipeline: str, local: bool, engine: Engine | None, stack: str, as_json: bool) -> int:
-    """Run a PIPELINE (a name, or a definition file) on this machine, against stand-in step executors."""
+def run(
+    ctx: click.Context,
+    pipeline: str,
+    local: bool,
+    engine: Engine | None,
+    stack: str,
+    rows: Path | None,
+    as_json: bool,
+) -> int:
+    """Run a PIPELINE (a name, or a definition file) on this machine, against stand-in step executors.
+
+    One of kind datafusion runs against the embedded BigQuery and CDAP: those of the stack that is up, or with --rows
+    ones of its own.
+    """
 
     def body(output: Output) -> int:
         from dataplatform.local import page, pipelines
@@ -190,7 +208,15 @@ def run(ctx: click.Context, pipeline: str, local: bool, engine: Engine | None, s
         output.root = root = _root(ctx)
         plans = pipelines.plans(root, _known_stack(root, stack), pipeline, engine)
         traces = []
+        if rows is not None and any(one.fusion is None for one in plans):
+            raise UsageError(f"--rows is for definitions of kind datafusion, and '{pipeline}' is none")
         for one in plans:
+            if one.fusion is not None:
+                from dataplatform.local.fusion_run import run_fusion
+
+                folder = pipelines.exports(root, stack)
+                traces.append(run_fusion(root, one, output.say, exports=folder, rows=rows))
+                continue
             for target in one.engines:
                 others = pipelines.related(root, stack, one)
                 trace, file = run_plan(root, one, target, output.say, others=others)
@@ -281,7 +307,7 @@ def down(ctx: click.Context, stack: str, local: bool, as_json: bool) -> int:
     return execute(Output("down", as_json, again=f"dp down {stack} --local"), body)
 
 
-@dp.command()
+@dp.command(short_help="Show a STACK's outputs, last runs, and where to look.")
 @click.argument("stack")
 @_LOCAL
 @_JSON
@@ -366,8 +392,10 @@ def _conclude(output: Output, changes: dict[str, int], nothing: str) -> int:
     same = changes.get("same", 0)
     text = ", ".join(f"{n} {op}" for op, n in sorted(counts.items())) or nothing
     output.say(f"{text}{f', {same} unchanged' if same else ''}")
-    for name, value in sorted((output.data.get("outputs") or {}).items()):
-        output.say(f"  {name} = {value if isinstance(value, str) else json.dumps(value)}")
+    from dataplatform.local import outputs
+
+    for line in outputs.lines(output.data.get("outputs") or {}):
+        output.say(line)
     return sum(counts.values())
 
 

@@ -74,6 +74,7 @@ CODES: Final = MappingProxyType(
         "DP250": "The settings of a part on Azure contradict each other",
         "DP252": "A file of the Databricks workspace is missing, or is not what it is named as",
         "DP251": "A network rule of Azure names an address that it cannot",
+        "DP255": "A filesystem is mounted on DBFS, which Databricks has deprecated (warning)",
         "DP253": "A stack refers to a base stack that is not there, or lacks what is used of it",
         "DP254": "The network on Azure contradicts itself, or a part is reached neither privately nor publicly",
         "DP260": "An API is not known, or is named twice",

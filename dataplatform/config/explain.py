@@ -19,6 +19,14 @@ from dataplatform.config.text import kind_of, shown
 from dataplatform.diagnostics import nearest
 
 PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": (
+        "a mount's name",
+        "use at most 64 letters, digits, '_' and '-'; it is found below /mnt",
+    ),
+    r"^[A-Za-z0-9_=-]([A-Za-z0-9_.=-]*[A-Za-z0-9_=-])?(/[A-Za-z0-9_=-]([A-Za-z0-9_.=-]*[A-Za-z0-9_=-])?)*$": (
+        "a directory's path",
+        "write it from the filesystem on, without '/' first or last, such as data/lnd",
+    ),
     r"^[A-Za-z0-9_]{1,255}$": ("a namespace of Data Fusion", "use letters, digits and '_' only"),
     r"^[^\s${}()]+$": ("a macro's name", "write it without spaces and without ${ }, such as landing_bucket"),
     r"^[a-z0-9_-]{1,250}$": ("a secure key's name", "use lower-case letters, digits, '_' and '-' only"),

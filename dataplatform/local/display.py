@@ -34,7 +34,8 @@ class Display:
     def __init__(self, out: TextIO, *, quiet: bool = False, preview: bool = False, operations: bool = True) -> None:
         self.stream, self.quiet = out, quiet
         self._preview, self._operations = preview, operations
-        self._last = time.monotonic()
+        self._began = self._last = time.monotonic()
+        self._replaced: set[str] = set()
 
     def line(self, text: str) -> None:
         """Print a line now."""
@@ -49,14 +50,29 @@ class Display:
             return
         if not self._operations and operation.status != "failed":
             return
-        if self._preview and operation.op in {"create-replacement", "delete-replaced"}:
-            return  # shown once, as the replacement they are parts of
+        if self._preview and not self._once(operation):
+            return
         if not self._preview and operation.op == "replace":
             return  # only the bracket around its two parts
         self.line(self._text(operation))
 
+    def _once(self, operation: Operation) -> bool:
+        """Whether to show it in a preview, where a replacement is one line and not its three parts.
+
+        What is replaced because something else is has its reason and its fields with the second part.
+        """
+        if operation.op == "delete-replaced" or operation.urn in self._replaced:
+            return False
+        if operation.op == "replace" and not operation.keys:
+            return False
+        if operation.op in REPLACING:
+            self._replaced.add(operation.urn)
+        return True
+
     def _text(self, operation: Operation) -> str:
         future, past = _VERBS.get(operation.op, (operation.op, operation.op))
+        if self._preview and operation.op in REPLACING:
+            future = _VERBS["replace"][0]
         sign = "!" if operation.op in REPLACING else "-" if "delete" in operation.op else _SIGNS.get(operation.op, " ")
         what = f"  {sign} {operation.type}  {operation.name}"
         if operation.status == "failed":
@@ -67,7 +83,8 @@ class Display:
         cost = cost_of(operation)
         cost_line = cost.line() if cost is not None else ""
         lines = [f"{what}  {future}{because}{f'  ({cost_line})' if cost_line else ''}"]
-        lines += [f"      {one.line()}" for one in operation.fields if one.path not in HIDDEN]
+        told = HIDDEN | operation.texts.keys()  # a text is told by its lines
+        lines += [f"      {one.line()}" for one in operation.fields if one.path not in told]
         for path, (old, new) in operation.texts.items():
             lines += [f"      {line}" for line in text_diff(path, old, new)]
         return "\n".join(lines)
@@ -78,7 +95,7 @@ class Display:
             return
         running = run.in_flight()
         if not running:
-            self.line(f"  … {doing}")
+            self.line(f"  … {doing} ({time.monotonic() - self._began:.0f} s)")
             return
         shown = ", ".join(f"{o.name} ({o.seconds:.0f} s)" for o in running[:3])
         more = f" and {len(running) - 3} more" if len(running) > 3 else ""

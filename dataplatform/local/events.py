@@ -136,12 +136,24 @@ class Run:
             drifted = [one.path for one in self.drift.get(urn, ())]
             operation.fields = fields_of(data, drifted) or operation.fields
             operation.texts = texts_of(operation.fields) or operation.texts
+        if op in REPLACING:
+            self._share(operation)
         operation.id = str(state.get("id") or operation.id)
         if status != "running":
             operation.ended = time.monotonic()
         if operation.type == STACK_TYPE and status == "done":
             self.outputs = dict((data.get("new") or {}).get("outputs") or {})
         return operation
+
+    def _share(self, operation: Operation) -> None:
+        """Let both parts of a replacement tell why and what: the engine tells it with either, or with both."""
+        part = "create-replacement" if operation.op == "replace" else "replace"
+        other = self.operations.get((operation.urn, part))
+        for one, further in ((operation, other), (other, operation)) if other is not None else ():
+            one.keys = one.keys or further.keys
+            one.diffs = one.diffs or further.diffs
+            one.fields = one.fields or further.fields
+            one.texts = one.texts or further.texts
 
     def _drifted(self, operation: Operation, data: dict[str, Any]) -> None:
         if operation.custom and not data.get("new"):

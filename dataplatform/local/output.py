@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sqlite3
 import sys
 import time
 import traceback
@@ -13,9 +15,13 @@ from typing import Any
 
 from dataplatform.diagnostics import Diagnostics, InputError
 from dataplatform.local.errors import Exit, ToolError
+from dataplatform.local.stop import Stop
 
 VERSION = 1
 """Of the documents' form."""
+_NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
+_NOBODY_READS = -1
+"""The reader of a pipe has gone; there is nothing to be said to anybody."""
 INTERNAL = 70
 """Exit status of a fault of ours (EX_SOFTWARE of sysexits.h): none of the promised ones is true of it."""
 
@@ -53,6 +59,23 @@ class Output:
 
 def execute(output: Output, body: Callable[[Output], int | None]) -> int:
     """Run a command's body and turn however it ends into text or a document, and an exit status."""
+    with Stop() as stop:
+        status, error = _ended(output, body)
+    if stop.asked and status in (Exit.INPUT, INTERNAL):
+        output.diagnostics = Diagnostics()  # found by something that was stopped on its way: not to be relied on
+        status, error = Exit.INTERRUPTED, _stopped(output)
+    if status == _NOBODY_READS:
+        return Exit.OK
+    _tell(output, status, error)
+    return status
+
+
+def _stopped(output: Output) -> str:
+    return "stopped" + (f"; go on with: {output.again}" if output.again else "; nothing was changed")
+
+
+def _ended(output: Output, body: Callable[[Output], int | None]) -> tuple[int, str]:
+    """Run the body; returns the exit status and what is to be said of it."""
     error = ""
     try:
         status = int(body(output) or Exit.OK)
@@ -68,16 +91,35 @@ def execute(output: Output, body: Callable[[Output], int | None]) -> int:
             output.data |= report.as_dict()
             error = "\n".join([*(_blame(e) for e in report.errors), error])
     except KeyboardInterrupt:
-        status = Exit.INTERRUPTED
-        error = "stopped" + (f"; go on with: {output.again}" if output.again else "; nothing was changed")
+        status, error = Exit.INTERRUPTED, _stopped(output)
     except BrokenPipeError:
         sys.stdout = None  # the reader has gone; so must the interpreter's last flush
-        return Exit.OK
+        status = _NOBODY_READS
     except Exception as problem:
+        unwritable = _unwritable(problem, output.root)
+        if unwritable is not None:
+            return Exit.STATE, unwritable
         status = INTERNAL
         kept = _keep(output.root)
         where = f"details are in {kept}" if kept else "details could not be kept"
         error = f"a fault in dp itself ({type(problem).__name__}); {where}; please report it with that file"
+    return status, error
+
+
+def _unwritable(problem: Exception, root: Path | None) -> str | None:
+    """What to say where the machine does not let us write: no fault of ours, and nothing to report."""
+    if isinstance(problem, sqlite3.OperationalError) and "readonly database" in str(problem):
+        return f"cannot write below {root or Path.cwd()}: a database there is read-only; make the folder writable"
+    if not isinstance(problem, OSError) or problem.errno not in _NOT_WRITABLE:
+        return None
+    where = problem.filename or f"below {root or Path.cwd()}"
+    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    verb = "write" if full or problem.errno == errno.EROFS else "read or write"
+    remedy = "free some room" if full else "make it writable"
+    return f"cannot {verb} {where}: {problem.strerror}; {remedy}, then try again"
+
+
+def _tell(output: Output, status: int, error: str) -> None:
     if output.json:
         sys.stdout.write(json.dumps(output.document(status, error), indent=2, default=str) + "\n")
     else:
@@ -85,7 +127,6 @@ def execute(output: Output, body: Callable[[Output], int | None]) -> int:
             sys.stderr.write(output.diagnostics.render() + "\n")
         if error:
             sys.stderr.write(f"error: {error}\n")
-    return status
 
 
 def _blame(error: dict[str, str]) -> str:

@@ -15,6 +15,9 @@ from dataplatform.local import page_svg
 from dataplatform.local.page_data import Node, PageData, collect
 from dataplatform.local.trace import RunTrace
 
+MANY = 6
+"""Pipelines up to which all are shown open; of more only those that failed."""
+
 
 def write(root: Path, stack: str) -> Path:
     """Write the page of a stack; returns its path."""
@@ -51,14 +54,17 @@ def render(data: PageData) -> str:
 <h1>Stack <b>{escape(data.stack)}</b></h1>
 <p>{len(leaves)} resources in {len(data.roots)} components · {escape(did)}</p>
 <p class="quiet">Last command: {escape(data.command)}. This page was made at {escape(data.made)}.</p>
-<nav aria-label="Sections"><a href="#runs">Pipeline runs</a><a href="#components">Components</a>
+<nav aria-label="Sections"><a href="#runs">Pipeline runs</a>
+{'<a href="#pipelines">Pipelines</a>' if data.pictures else ""}
+<a href="#components">Components</a>
 <a href="#resources">Resources</a><a href="#outputs">Outputs</a><a href="#files">Files</a></nav>
 </header>
 <main>
 {_errors(data)}
 <section id="runs" aria-labelledby="h-runs"><h2 id="h-runs">Pipeline runs</h2>
-{"".join(_run(run) for run in data.runs) or '<p class="quiet">None has run here yet: dp run PIPELINE --local</p>'}
+{_runs(data)}
 </section>
+{_pictures(data)}
 <section id="components" aria-labelledby="h-components"><h2 id="h-components">Components</h2>
 <p class="quiet">Each stands right of what it needs. Choose one to see only its resources below.</p>
 <div class="scroll" tabindex="0">{page_svg.components(data.roots) if data.roots else _nothing(data.stack)}</div>
@@ -94,16 +100,44 @@ def _errors(data: PageData) -> str:
     return f'<section class="errors" role="alert"><h2>{len(data.errors)} failed</h2><ul>{items}</ul></section>'
 
 
-def _run(run: RunTrace) -> str:
+def _runs(data: PageData) -> str:
+    if not data.runs:
+        return '<p class="quiet">None has run here yet: dp run PIPELINE --local</p>'
+    counts = Counter(run.state for run in data.runs)
+    did = ", ".join(f"{n} {state}" for state, n in counts.most_common())
+    few = len(data.runs) <= MANY
+    shown = "".join(_run(run, opened=few or run.state != "succeeded") for run in data.runs)
+    return (f'<p class="quiet">{len(data.runs)} last runs: {escape(did)}</p>' if not few else "") + shown
+
+
+def _pictures(data: PageData) -> str:
+    if not data.pictures:
+        return ""
+    few = len(data.pictures) <= MANY
+    items = "".join(
+        f'<details class="run"{" open" if few else ""}><summary><h3>{escape(one.name)} <small>{escape(one.what)}'
+        f'</small></h3></summary><p class="quiet">from <code>{escape(one.source)}</code></p>'
+        f'<div class="scroll" tabindex="0">{one.svg}</div></details>'
+        for one in data.pictures
+    )
+    return (
+        '<section id="pipelines" aria-labelledby="h-pipelines"><h2 id="h-pipelines">Pipelines that have not run here'
+        f'</h2><p class="quiet">As the files say now. Data Fusion and Data Factory run theirs on their own.</p>{items}'
+        "</section>"
+    )
+
+
+def _run(run: RunTrace, *, opened: bool) -> str:
     engine = "Airflow" if run.engine == "airflow" else "Cloud Workflows"
     done = sum(step.state == "succeeded" for step in run.steps)
     error = f"<pre>{escape(run.error)}</pre>" if run.error else ""
     return (
-        f'<article class="run"><h3><span class="badge {escape(run.state)}">{escape(run.state)}</span> '
-        f"{escape(run.pipeline)} <small>on {engine}</small></h3>"
+        f'<details class="run"{" open" if opened else ""}><summary><h3>'
+        f'<span class="badge {escape(run.state)}">{escape(run.state)}</span> '
+        f"{escape(run.pipeline)} <small>on {engine}</small></h3></summary>"
         f'<p class="quiet">{done} of {len(run.steps)} steps · {run.seconds:.1f} s, waits at {run.time_scale:g} of '
         f"their length · from <code>{escape(run.source)}</code></p>{error}"
-        f'<div class="scroll" tabindex="0">{page_svg.pipeline(run)}</div></article>'
+        f'<div class="scroll" tabindex="0">{page_svg.pipeline(run)}</div></details>'
     )
 
 

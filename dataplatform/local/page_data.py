@@ -6,10 +6,13 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dataplatform.local.events import STACK_TYPE, short_name, type_of
 from dataplatform.local.trace import RunTrace, load_runs
+
+if TYPE_CHECKING:
+    from dataplatform.local.page_flows import Picture
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the SDK's mark of a secret, not one
@@ -53,26 +56,43 @@ class PageData:
     errors: list[dict[str, str]]
     places: list[tuple[str, str]]
     """What, where."""
+    pictures: list[Picture] = field(default_factory=list)
+    """Of the pipelines that have not run here."""
 
 
-def collect(root: Path, stack: str, project: str) -> PageData:
-    """Read it all; a stack that is not there gives an empty tree."""
+def collect(root: Path, stack: str, project: str, *, drawn: bool = True) -> PageData:
+    """Read it all; a stack that is not there gives an empty tree.
+
+    Args:
+        root: The project.
+        stack: The stack's name.
+        project: The project's name.
+        drawn: Whether the pipelines are drawn, which takes reading them.
+    """
     checkpoint = root / ".dp" / "state" / ".pulumi" / "stacks" / project / f"{stack}.json"
     resources: list[dict[str, Any]] = []
     if checkpoint.exists():
         state = json.loads(checkpoint.read_text("utf-8"))
         resources = ((state.get("checkpoint") or {}).get("latest") or {}).get("resources") or []
     last = load_last(root, stack)
+    runs = load_runs(root)
     return PageData(
         stack=stack,
         made=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
         roots=_tree(resources, {r["urn"]: r for r in last.get("resources", [])}),
         outputs=_outputs(resources),
-        runs=load_runs(root),
+        runs=sorted(runs, key=lambda run: run.state == "succeeded"),
         command=f"{last['command']} at {last['at']}" if last else "nothing yet",
         errors=last.get("errors", []),
         places=_places(root, checkpoint),
+        pictures=_pictures(root, stack, {run.pipeline for run in runs}) if drawn else [],
     )
+
+
+def _pictures(root: Path, stack: str, ran: set[str]) -> list[Picture]:
+    from dataplatform.local.page_flows import collect as collect_pictures
+
+    return collect_pictures(root, stack, ran)
 
 
 def save_last(root: Path, stack: str, report: dict[str, Any]) -> None:

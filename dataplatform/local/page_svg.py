@@ -40,6 +40,11 @@ def _arrow(x1: float, y1: float, x2: float, y2: float, extra: str = "") -> str:
     return f'<path class="edge" d="{path}" marker-end="url(#tip)"{extra}/>'
 
 
+def _line(x1: float, y1: float, x2: float, y2: float) -> str:
+    bend = max(24.0, abs(x2 - x1) / 2)
+    return f'<path class="edge" d="M{x1:g},{y1:g} C{x1 + bend:g},{y1:g} {x2 - bend:g},{y2:g} {x2:g},{y2:g}"/>'
+
+
 def _picture(width: float, height: float, label: str, parts: Iterable[str]) -> str:
     return (
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
@@ -62,6 +67,11 @@ def pipeline(run: RunTrace) -> str:
         parts.append(f'<rect class="level" x="{x:g}" y="28" width="{width:g}" height="{height - 36:g}" rx="10"/>')
         parts.append(_text(x + 4, 18, f"Level {level}", "small"))
         now: list[tuple[float, float]] = []
+        if len(ends) > 1 and len(threads) > 1:
+            # Through one joint: fifteen threads before fifteen would be 225 arrows.
+            joint = (x - 22, sum(y for _, y in ends) / len(ends))
+            parts += [_line(ex, ey, *joint) for ex, ey in ends]
+            ends = [joint]
         for lane, steps in enumerate(threads.values()):
             y = 40.0 + lane * _LANE
             for place, step in enumerate(steps):

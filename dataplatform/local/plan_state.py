@@ -127,22 +127,29 @@ class State:
     def _compare(
         self, token: str, old: Mapping[str, Any], inputs: Mapping[str, Any], depends: Mapping[str, Iterable[str]]
     ) -> tuple[tuple[Field, ...], bool]:
+        from dataplatform.local import plan_plugins
         from localcloud import rules
 
         was = {key: value for key, value in (old.get("inputs") or {}).items() if key != "__defaults"}
         now = {key: value for key, value in inputs.items() if key != "__defaults"}
         stale = {name for name, urns in depends.items() if self.changed.intersection(urns)}
         was, now = self._comparable(was, now, stale)
+        outputs = old.get("outputs") or {}
         checked = rules.check(token, now, olds=was).inputs if rules.known(token) else now
-        found = rules.diff(token, was, old.get("outputs") or {}, checked)
+        if plan_plugins.known(token):
+            changed, fixed = plan_plugins.changes(token, str(old.get("id") or ""), was, outputs, now)
+        else:
+            found = rules.diff(token, was, outputs, checked)
+            changed, fixed = {path: str(kind) for path, kind in found.detailed.items()}, set(found.replaces)
         fields = fields_of(
             {
                 "old": {"inputs": was, "outputs": old.get("outputs")},
                 "new": {"inputs": checked},
-                "detailedDiff": {path: {"diffKind": kind} for path, kind in found.detailed.items()},
+                "detailedDiff": {path: {"diffKind": kind} for path, kind in changed.items()},
+                "keys": fixed,
             }
         )
-        return fields, bool(found.replaces)
+        return fields, bool(fixed)
 
     def _comparable(
         self, was: dict[str, Any], now: dict[str, Any], stale: Iterable[str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dataplatform.local.costs import cost_of
-from dataplatform.local.errors import PartialError, ToolError
+from dataplatform.local.errors import Exit, PartialError, ToolError
 from dataplatform.local.events import REPLACING, Operation, Run, short_name, type_of
 
 
@@ -46,7 +46,7 @@ class FailedError(ToolError):
         super().__init__(text)
         self.report = report
         self.stopped = stopped
-        self.status = PartialError.status if partial else ToolError.status
+        self.status = PartialError.status if partial else Exit.INTERRUPTED if stopped else ToolError.status
 
 
 def drift_rows(run: Run) -> list[dict[str, Any]]:

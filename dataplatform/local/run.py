@@ -69,7 +69,7 @@ def run(
     plan = replace(plan, engines=(engine,))
     trace = new_trace(plan, engine, time_scale)
     named = "Airflow" if engine == "airflow" else "Cloud Workflows"
-    say(f"{plan.name} on {named}: starting {len(trace.steps)} steps (waits at {time_scale:g} of their length)")
+    say(f"{plan.name} on {named}: starting {_steps(len(trace.steps))} (waits at {time_scale:g} of their length)")
     with executors.serve(script, admit=admission(root, plan)) as server:
         began = time.monotonic()
         trace.began = time.time()
@@ -118,3 +118,7 @@ def _line(step: StepTrace, word: str) -> str:
             return f"  + {step.id}  succeeded  {took:.1f} s, {step.polls} polls"
         case _:
             return f"  x {step.id}  {word}  {took:.1f} s: {step.said or 'no answer'}"
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'' if count == 1 else 's'}"

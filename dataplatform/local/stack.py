@@ -7,6 +7,7 @@ and the state does not; a preview that the guard judges; the run itself; what wa
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -312,7 +313,8 @@ class Session:
         leftovers.end_leftovers(self.root, lambda _: None, patience=5.0)
         report = Report(command, self.stack, log=str(result.log), changes=counts_of(run.operations.values(), command))
         report.resources = [row(o) for o in run.operations.values() if o.custom and o.op not in UNCHANGED]
-        errors = list(run.errors)
+        # That it was cancelled is no error beside the stop itself.
+        errors = [(u, m) for u, m in run.errors if not (result.interrupted and _CANCELLED.search(m))]
         named = {urn for urn, _ in errors}
         errors += [(o.urn, f"{o.op} failed") for o in run.failed() if o.urn not in named]
         report.errors = [{"resource": short_name(u) if u else "", "type": type_of(u), "message": m} for u, m in errors]
@@ -341,6 +343,9 @@ class Session:
     def _unanswered(self, before: set[tuple[str, str]]) -> list[Found]:
         """What the run made in the cloud and no state knows: its answer was lost."""
         return [found for found in self._strays() if (found.token, found.id) not in before]
+
+
+_CANCELLED = re.compile(r"^(preview|update|refresh|destroy|deletion|operation)\b.{0,20}cancell?ed")
 
 
 def _named(strays: Sequence[Found]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dataplatform.local import page
+from dataplatform.local import outputs, page
 from dataplatform.local.engine import project_name
 from dataplatform.local.page_data import collect as collect_page
 
 
 def collect(root: Path, stack: str) -> dict[str, Any]:
     """The stack's outputs (secret ones masked), the newest run of each pipeline and engine, and the places."""
-    data = collect_page(root, stack, project_name(root))
+    data = collect_page(root, stack, project_name(root), drawn=False)
     return {
         "stack": stack,
         "resources": sum(len(node.leaves()) for node in data.roots),
@@ -34,11 +35,19 @@ def collect(root: Path, stack: str) -> dict[str, Any]:
     }
 
 
+def _value(text: str) -> Any:
+    """An output as it was before it was made text: a mapping or a list, else the text itself."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, dict | list) else text
+
+
 def lines(data: dict[str, Any]) -> Iterator[str]:
     """The same for a person."""
     yield f"\nstack {data['stack']}: {data['resources']} resources"
-    for name, text in data["outputs"].items():
-        yield f"  {name} = {' '.join(text.split())}"
+    yield from outputs.lines({name: _value(text) for name, text in data["outputs"].items()})
     yield "pipeline runs:" if data["runs"] else "no pipeline has run here"
     for run in data["runs"]:
         named = "Airflow" if run["engine"] == "airflow" else "Cloud Workflows"

@@ -34,7 +34,7 @@ def _root(ctx: click.Context) -> Path:
     return root
 
 
-@click.command()
+@click.command(short_help="Draw a PIPELINE as SVG or Mermaid.")
 @click.argument("pipeline")
 @click.option("--format", "fmt", type=click.Choice(["svg", "mermaid"]), help="By the ending of --out; else svg.")
 @_OUT
@@ -42,7 +42,10 @@ def _root(ctx: click.Context) -> Path:
 @_JSON
 @click.pass_context
 def graph(ctx: click.Context, pipeline: str, fmt: Format | None, out: Path | None, stack: str, as_json: bool) -> int:
-    """Draw a PIPELINE (a name, or a definition file) as SVG or Mermaid."""
+    """Draw a PIPELINE (a name or a file) as SVG or Mermaid.
+
+    It may be a definition, an exported Data Fusion pipeline (also as NAMESPACE/NAME), or one of Data Factory's folder.
+    """
 
     def body(output: Output) -> None:
         from dataplatform.show import commands
@@ -53,7 +56,7 @@ def graph(ctx: click.Context, pipeline: str, fmt: Format | None, out: Path | Non
     return execute(Output("graph", as_json), body)
 
 
-@click.command()
+@click.command(short_help="Say in words what a PIPELINE does and when.")
 @click.argument("pipeline")
 @_STACK
 @_JSON
@@ -74,7 +77,7 @@ def explain(ctx: click.Context, pipeline: str, stack: str, as_json: bool) -> int
     return execute(Output("explain", as_json), body)
 
 
-@click.command()
+@click.command(short_help="Show what changes in meaning from pipeline A to B.")
 @click.argument("a")
 @click.argument("b")
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
@@ -97,7 +100,7 @@ def diff(ctx: click.Context, a: str, b: str, exit_code: bool, stack: str, as_jso
     return execute(Output("diff", as_json), body)
 
 
-@click.command("import")
+@click.command("import", short_help="Convert a definition: AEF's JSON to YAML, and back.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file or folder instead of printing.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
@@ -122,7 +125,7 @@ def import_(ctx: click.Context, file: Path, out: Path | None, force: bool, stack
     return execute(Output("import", as_json), body)
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of a KIND of file, for editors.")
 @click.argument("kind")
 @_OUT
 @_JSON
@@ -142,7 +145,7 @@ def schema(kind: str, out: Path | None, as_json: bool) -> int:
     return execute(Output("schema", as_json), body)
 
 
-@click.command()
+@click.command(short_help="Show which rights a STACK's identities need and have.")
 @click.argument("stack")
 @click.option("--check", "check_", is_flag=True, help="Exit with 1 where the stack grants more or less than is needed.")
 @_JSON
@@ -180,12 +183,12 @@ def _tell(output: Output, shown: Any, what: str) -> None:
     output.say(str(shown.path) if shown.path else shown.text.rstrip("\n"))
 
 
-@click.group()
+@click.group(short_help="Begin a pipeline, a stack or a package.")
 def new() -> None:
-    """Begin a pipeline or a stack, with the schemas wired into the editor."""
+    """Begin a pipeline, a stack or a package of transformations, with the schemas wired into the editor."""
 
 
-@new.command("pipeline")
+@new.command("pipeline", short_help="A definition NAME.yaml, right as it stands.")
 @click.argument("name")
 @click.option("--engine", type=click.Choice(["workflows", "airflow"]), default="workflows", show_default=True)
 @click.option("--kind", type=click.Choice(["steps", "datafusion"]), default="steps", show_default=True)
@@ -205,7 +208,7 @@ def new_pipeline(ctx: click.Context, name: str, engine: str, kind: str, director
     return execute(Output("new", as_json), body)
 
 
-@new.command("stack")
+@new.command("stack", short_help="A stack file Pulumi.NAME.yaml.")
 @click.argument("name")
 @click.option("--project", required=True, help="Id of the Google Cloud project.")
 @click.option("--region", required=True, help="Region, such as europe-west1.")
@@ -223,7 +226,7 @@ def new_stack(ctx: click.Context, name: str, project: str, region: str, as_json:
     return execute(Output("new", as_json), body)
 
 
-@new.command("transformations")
+@new.command("transformations", short_help="A package NAME with tests, expectations, a notebook.")
 @click.argument("name")
 @_JSON
 @click.pass_context
@@ -240,7 +243,7 @@ def new_transformations(ctx: click.Context, name: str, as_json: bool) -> int:
     return execute(Output("new", as_json), body)
 
 
-@click.command()
+@click.command(short_help="Build the wheel of a package of transformations.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--release", required=True, help="The release: the wheel's version, such as 1.4.0.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: dist in FOLDER]")
@@ -255,6 +258,9 @@ def wheel(ctx: click.Context, folder: Path, release: str, out: Path | None, as_j
         from dataplatform.show.transformations import build_wheel, write_wheel
 
         output.root = root = _root(ctx)
+        beside = Path("transformations") / folder
+        if not (root / folder).exists() and (root / beside / "src").is_dir():
+            raise UsageError(f"there is no folder {folder}; did you mean '{beside}'?")
         name, data = build_wheel(root / folder, release)
         file = write_wheel((out if out is not None else root / folder / "dist") / name, data)
         output.data = {"file": str(file), "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
@@ -263,7 +269,7 @@ def wheel(ctx: click.Context, folder: Path, release: str, out: Path | None, as_j
     return execute(Output("wheel", as_json), body)
 
 
-@new.command("editor")
+@new.command("editor", short_help="Only the schemas, and the editor told of them.")
 @click.option("--directory", default="pipelines", show_default=True, help="Folder of the definitions.")
 @_JSON
 @click.pass_context

@@ -21,13 +21,14 @@ from dataplatform.config.definitions import check_name, load_definition
 from dataplatform.config.loader import load_document
 from dataplatform.config.pipeline import Definition
 from dataplatform.diagnostics import InputError, nearest
+from dataplatform.local import flow, page_flows
 from dataplatform.local.errors import RefusedError, UsageError
 from dataplatform.show import convert
 from dataplatform.show import schema as schemas
 from dataplatform.show.diff import Change, render
 from dataplatform.show.diff import diff as diff_plans
 from dataplatform.show.explain import explain as explain_plan
-from dataplatform.show.graph import mermaid, svg
+from dataplatform.show.graph import flow_svg, mermaid, svg
 
 Format = Literal["svg", "mermaid"]
 _BY_ENDING: dict[str, Format] = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
@@ -66,20 +67,65 @@ def plan_of(root: Path, stack: str, pipeline: str) -> Plan:
     loaded = load_stack(root, stack)
     known = {definition.name: definition for definition in loaded.definitions}
     if pipeline not in known:
+        for one in page_flows.flows(root, loaded.platform):
+            if pipeline in (one.name, f"{_space(one)}/{one.name}"):
+                raise UsageError(f"'{pipeline}' is a pipeline of {one.service} and no definition; dp graph draws it")
         raise UsageError(f"no pipeline '{pipeline}' in stack {stack}; {nearest(pipeline[:100], known)}")
     return build_plan(known[pipeline], target_for(loaded.platform, known[pipeline].file), to_look=True)
 
 
 def graph(root: Path, stack: str, pipeline: str, fmt: Format | None = None, out: Path | None = None) -> Shown:
-    """A pipeline as a picture: as SVG, or as Mermaid where that is asked for or is what the file's ending means."""
+    """A pipeline as a picture: a definition, an exported Data Fusion pipeline or one of Data Factory.
+
+    It is SVG, or Mermaid where that is asked for or is what the file's ending means.
+    """
     meant = _BY_ENDING.get(out.suffix.lower()) if out is not None else None
     if fmt is None and out is not None and meant is None:
         raise UsageError(f"the ending of {out} tells no format; end it in .svg or .mmd, or name one with --format")
     if fmt is not None and meant is not None and fmt != meant:
         raise UsageError(f"{out} is no {fmt} file by its ending; give another ending or another --format")
+    drawn = _flow(root, stack, pipeline)
+    if drawn is not None:
+        text = flow.mermaid(drawn) if (fmt or meant) == "mermaid" else flow_svg(drawn)
+        return Shown(text=text, path=_written(out, text))
     plan = plan_of(root, stack, pipeline)
     text = mermaid(plan) if (fmt or meant) == "mermaid" else svg(plan)
     return Shown(text=text, path=_written(out, text))
+
+
+def _flow(root: Path, stack: str, pipeline: str) -> flow.Flow | None:
+    """What a Data Fusion export or a Data Factory pipeline of that file or name looks like; None: it is neither.
+
+    A definition of the same name is meant first.
+    """
+    _known(root, stack)
+    file = Path(pipeline)
+    if file.suffix == ".json" and file.is_file():
+        node, _ = load_document(file)
+        found = flow.of_file(node.value(), str(file)) if node is not None and node.kind == "mapping" else None
+        return _drawable(found)
+    if file.suffix:
+        return None
+    platform = load_stack_config(root, stack).platform
+    if any(definition.name == pipeline for definition in load_stack(root, stack).definitions):
+        return None
+    named = [one for one in page_flows.flows(root, platform) if pipeline in (one.name, f"{_space(one)}/{one.name}")]
+    if len(named) > 1:
+        files = " or ".join(one.source for one in named)
+        raise UsageError(f"'{pipeline}' is the name of {len(named)} pipelines; name the file: {files}")
+    return _drawable(named[0] if named else None)
+
+
+def _space(one: flow.Flow) -> str:
+    """The namespace of an export, by its folder."""
+    parts = Path(one.source).parts
+    return parts[-3] if one.service == "Data Fusion" and len(parts) > 2 else ""
+
+
+def _drawable(found: flow.Flow | None) -> flow.Flow | None:
+    if found is not None and not 0 < len(found.boxes) <= flow.MAX_BOXES:
+        raise RefusedError(f"{found.source} has {len(found.boxes)} boxes; 1 to {flow.MAX_BOXES} can be drawn")
+    return found
 
 
 def explain(root: Path, stack: str, pipeline: str) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataplatform.compile.plan import Level, Plan, Step
 from dataplatform.config.text import escaped
 from dataplatform.show.fusion import pictured
-from dataplatform.show.svg import svg
+from dataplatform.show.svg import flow_svg, svg
 from dataplatform.show.words import count, doer, times
 
-__all__ = ["mermaid", "svg"]
+__all__ = ["flow_svg", "mermaid", "svg"]
 
 _KEPT = frozenset(" _-.,:/()")
 """Besides letters and digits, what means nothing to Mermaid inside of quotes."""

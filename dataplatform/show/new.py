@@ -15,6 +15,7 @@ from typing import Any
 
 from dataplatform.config.check import load_definition
 from dataplatform.config.definitions import check_name
+from dataplatform.config.explain import explain
 from dataplatform.config.types import EnvironmentName, GcpProjectId, GcpRegion
 from dataplatform.diagnostics import InputError
 from dataplatform.local.errors import RefusedError, UsageError
@@ -76,6 +77,9 @@ def stack(root: Path, name: str, *, project: str, region: str) -> Made:
     """
     from pydantic import TypeAdapter, ValidationError
 
+    file = root / f"Pulumi.{name}.yaml"
+    if Path(name).name == name and file.exists():
+        raise RefusedError(f"there is {file.name} already; choose another name, or edit it")
     for what, kind, value in (
         ("a stack of an environment", EnvironmentName, name),
         ("a Google Cloud project", GcpProjectId, project),
@@ -84,10 +88,8 @@ def stack(root: Path, name: str, *, project: str, region: str) -> Made:
         try:
             TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
-            raise UsageError(f"'{value}' cannot be the name of {what}: {error.errors()[0]['msg']}") from None
-    file = root / f"Pulumi.{name}.yaml"
-    if file.exists():
-        raise RefusedError(f"there is {file.name} already; choose another name, or edit it")
+            _, _, right = explain(error.errors()[0], value, (), json=False)
+            raise UsageError(f"'{value[:100]}' cannot be the name of {what}; {right}") from None
     made = editor(root, folder="pipelines")
     _write(file, _STACK.format(schema=f"{SCHEMAS}/stack.schema.json", name=name, project=project, region=region))
     return Made(files=(file.relative_to(root), *made.files), by_hand=made.by_hand)

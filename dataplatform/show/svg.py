@@ -18,6 +18,7 @@ from html import escape
 
 from dataplatform.compile.plan import Level, Plan, Step
 from dataplatform.config.text import escaped
+from dataplatform.local.flow import Flow, draw
 from dataplatform.show.fusion import pictured
 from dataplatform.show.words import count, doer, duration, engines, polls, times
 
@@ -89,6 +90,23 @@ def svg(plan: Plan, states: Mapping[str, str] | None = None) -> str:
         f'<defs><marker id="{prefix}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         f'orient="auto"><path class="tip" d="M0,0 L8,4 L0,8 z"/></marker></defs>\n'
         f"{body.replace(_TIP, f'#{prefix}-a')}</svg>\n"
+    )
+
+
+def flow_svg(flow: Flow) -> str:
+    """A graph of named boxes as one SVG text that stands alone, the same bytes for the same graph."""
+    described = _plain(flow.described)
+    prefix = "g" + hashlib.sha256(f"{flow.name}\n{described}".encode()).hexdigest()[:12]
+    drawn = draw(flow, f"{prefix}-a")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="dp-graph" viewBox="0 0 {drawn.width} {drawn.height}" '
+        f'width="{drawn.width}" height="{drawn.height}" role="img" aria-labelledby="{prefix}-t {prefix}-d">\n'
+        f'<title id="{prefix}-t">{_plain(f"Pipeline {flow.name}")}</title>\n'
+        f'<desc id="{prefix}-d">{described}</desc>\n'
+        f"<style>{_STYLE}</style>\n"
+        f'<defs><marker id="{prefix}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        f'orient="auto"><path class="tip" d="M0,0 L8,4 L0,8 z"/></marker></defs>\n'
+        f'<rect class="ground" width="{drawn.width}" height="{drawn.height}"/>\n{drawn.parts}\n</svg>\n'
     )
 
 

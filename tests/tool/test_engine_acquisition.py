@@ -190,7 +190,7 @@ def test_of_two_set_ups_at_once_one_builds_and_the_other_waits_and_says_so(check
     first = start(checkout, log, 1.5, cache)
     wait_for(log)
     second = start(checkout, log, 1.5, cache)
-    said = [process.communicate(timeout=30) for process in (first, second)]
+    said = [process.communicate(timeout=120) for process in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0)
     assert log.read_text() == "build\n"
     assert "waiting for it" in said[1][1]
@@ -211,7 +211,7 @@ def test_a_killed_build_leaves_nothing_that_is_used(checkout: Path, tmp_path: Pa
     assert not (checkout / ".dp" / "engine").exists()
 
     again = start(checkout, log, 0, cache)
-    out, _ = again.communicate(timeout=30)
+    out, _ = again.communicate(timeout=120)
     assert again.returncode == 0
     assert log.read_text() == "build\nbuild\n"
     assert sorted(f.name for f in Path(json.loads(out)["bin"]).iterdir()) == ["half", "pulumi"]
@@ -223,7 +223,7 @@ def test_ensure_writes_only_below_dp_and_a_second_time_asks_nobody(checkout: Pat
     before = {p for p in checkout.rglob("*") if p.is_file()}
     for _ in range(2):
         process = start(checkout, log, 0, cache)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said
     assert said == ""
     new = {p.relative_to(checkout).parts[0] for p in checkout.rglob("*") if p.is_file() and p not in before}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from dataplatform.local.costs import cost, table
 from dataplatform.local.events import Run
 from dataplatform.local.fields import LATER, SECRET, fields_of, parts, shown
+from dataplatform.local.guard import HOLDS_DATA
 from dataplatform.local.texts import MAX_LINES, text_diff
 from tests.tool.test_stack import Project
 
@@ -107,8 +109,36 @@ def test_a_replacement_says_what_is_lost() -> None:
     assert "namespaces" in replaced.line()
 
 
-def test_what_takes_no_time_costs_nothing() -> None:
-    assert cost("gcp:projects/iAMMember:IAMMember", "update", ["role"]) is None
+def test_what_takes_no_time_says_only_how_it_changes() -> None:
+    grant = "gcp:projects/iAMMember:IAMMember"
+    updated, replaced = cost(grant, "update", ["role"]), cost(grant, "replace", ["role"])
+    assert updated is not None
+    assert replaced is not None
+    assert (updated.how, updated.line(), replaced.how, replaced.line()) == ("update", "", "replace", "")
+    assert cost(grant, "create", []) is None
+    assert cost(grant, "delete", []) is None
+
+
+def test_labels_of_an_environment_are_one_update() -> None:
+    found = cost("gcp:composer/environment:Environment", "update", ["labels.a", "effectiveLabels.a", "pulumiLabels.a"])
+    assert found is not None
+    assert (found.how, found.patches) == ("update", 1)
+
+
+@pytest.mark.parametrize("token", sorted(token for token in HOLDS_DATA if not token.startswith("azure-native:")))
+def test_what_holds_data_says_what_a_replacement_loses(token: str) -> None:
+    found = cost(token, "replace", [])
+    assert found is not None
+    assert found.how == "replace"
+    assert found.lost
+
+
+def test_the_newer_kinds_of_resource_say_what_a_replacement_means() -> None:
+    """Functions, triggers, jobs, alerts and networks hold no data, and yet a replacement is felt."""
+    for kind in ("cloudfunctionsv2/function:Function", "eventarc/trigger:Trigger", "cloudscheduler/job:Job"):
+        assert cost(f"gcp:{kind}", "replace", []).line(), kind  # type: ignore[union-attr]
+    for kind in ("monitoring/alertPolicy:AlertPolicy", "compute/networkAttachment:NetworkAttachment"):
+        assert cost(f"gcp:{kind}", "replace", []).line(), kind  # type: ignore[union-attr]
 
 
 def test_every_typical_duration_names_its_source() -> None:
@@ -170,16 +200,20 @@ def test_an_edited_step_is_told_as_text_and_as_meaning(project: Project) -> None
 @pytest.mark.engine
 def test_a_replacement_is_an_error_where_none_is_wanted(project: Project) -> None:
     file = project.root / "Pulumi.dev.yaml"
-    before = edit(file, "edition: developer", "edition: basic")
+    before = edit(file, "edition: developer", "edition: enterprise")
     try:
         for command in ("preview", "up"):
             status, out, err = project.dp(command, "dev", "--local", "--no-replace")
             assert status == 1, out
-            assert "--no-replace: 1 of dev would be replaced" in err
+            # What is in the instance goes with it.
+            assert re.search(r"--no-replace: \d+ of dev would be replaced", err)
             assert "data-fusion because of type" in err
+            assert "dp-cdap:datafusion:Pipeline" in err
         _, told = preview(project)
-        (row,) = [row for row in told["resources"] if row["op"] == "replace"]
-        assert row["cost"]["how"] == "replace"
+        replaced = {row["type"]: row for row in told["resources"] if row["op"] == "replace"}
+        assert {row["cost"]["how"] for row in replaced.values()} == {"replace"}
+        assert "history" in replaced["dp-cdap:datafusion:Pipeline"]["cost"]["lost"]
+        row = replaced["gcp:datafusion/instance:Instance"]
         assert {field["path"]: field["forces_replacement"] for field in row["fields"]} == {"type": True}
     finally:
         file.write_text(before)
@@ -222,9 +256,9 @@ def rows(document: dict[str, Any]) -> set[tuple[str, str, tuple[str, ...]]]:
     "edits",
     [
         (),
-        (("edition: developer", "edition: basic"),),
+        (("edition: developer", "edition: enterprise"),),
         (('cost_center: "4711"', 'cost_center: "4712"'), ("size: small", "size: medium")),
-        (("curated:", "cured:"),),
+        (("curated:", "cured:"), ("$bucket:curated", "$bucket:cured")),
         (("force_destroy: true", "force_destroy: false"), ("accessors: [$composer]", "accessors: []")),
         (("image_version: composer-3", "name: kern\n        image_version: composer-3"),),
     ],
