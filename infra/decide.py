@@ -19,6 +19,7 @@ from dataplatform.diagnostics import Diagnostic, Diagnostics, InputError, neares
 from infra.azure_names import AzureNames, azure_names
 from infra.data_factory_files import read_factory_files
 from infra.databricks_files import DatabricksFiles, read_files
+from infra.databricks_mounts import mount_warnings
 from infra.executor_plan import executor_plan
 from infra.fusion_objects import FusionObjects, read_objects
 from infra.naming import GcpNames, gcp_names
@@ -80,7 +81,7 @@ def decide(root: Path, stack: str) -> Decided:
     except InputError as error:
         diagnostics.extend(error.diagnostics.items)
     factory = read_factory_files(root, loaded, databricks.notebooks, databricks.libraries)
-    warnings = factory.found.warnings.items if factory is not None else []
+    warnings = [*(factory.found.warnings.items if factory is not None else ()), *mount_warnings(loaded)]
     diagnostics.extend([*warnings, *(factory.errors.items if factory is not None else ())])
     try:
         pipelines = compile_pipelines(loaded)

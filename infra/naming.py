@@ -38,7 +38,7 @@ from dataplatform.config.gcp.secrets import Secret
 from dataplatform.config.platform import Gcp
 from dataplatform.diagnostics import Diagnostics, InputError
 from infra.executor_names import ExecutorNames, executor_names
-from infra.network_names import NetworkNames, SqlNames, network_names, sql_names
+from infra.network_names import PEERING, NetworkNames, SqlNames, network_names, peers_back, sql_names
 from infra.stack_file import StackFile
 from infra.starts import starts_of
 from infra.trigger_names import StartNames, account_names, start_names
@@ -119,6 +119,8 @@ class GcpNames:
     previous_composer: str | None = None
     fusion_topic: str | None = None
     """The topic the stack makes for the events of its Data Fusion instance."""
+    fusion_peering: str | None = None
+    """The peering of the network with that of the Data Fusion instance."""
 
 
 def gcp_names(loaded: LoadedStack) -> GcpNames:
@@ -176,6 +178,9 @@ def gcp_names(loaded: LoadedStack) -> GcpNames:
         else None,
         fusion_topic=names.make(TOPIC, f"{environment}-data-fusion-events", "data_fusion", "events")
         if gcp.data_fusion is not None and gcp.data_fusion.events is not None and gcp.data_fusion.events.topic is None
+        else None,
+        fusion_peering=names.make(PEERING, f"{environment}-{gcp.data_fusion.name}-data-fusion", "data_fusion", "name")
+        if gcp.data_fusion is not None and peers_back(gcp)
         else None,
     )
     names.finish()

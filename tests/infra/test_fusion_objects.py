@@ -239,7 +239,7 @@ def without(name: str) -> Json:
         (
             ("[day]", "[dya]"),
             {"sales/runtime_arguments/orders.json": None},
-            "sales/pipelines/orders.json:1:1: error: pipeline sales/orders uses the macro ${day}",
+            "sales/pipelines/orders.json:1:571: error: pipeline sales/orders uses the macro ${day}",
         ),
         (("{db: db_password}", "{dx: db_password}"), {}, "uses the secure key 'db', which the stack does not give"),
         (

@@ -30,7 +30,7 @@ def test_prints_its_port_and_ends_quietly(package: str, tmp_path: Path) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         pass
     process.send_signal(signal.SIGINT if package == "gcp" else signal.SIGTERM)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, output, errors) == (0, "", "")
 
 
@@ -44,7 +44,7 @@ def test_starts_fast_enough(tmp_path: Path) -> None:
         process.stdout.readline()
         best = min(best, time.monotonic() - begun)
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=120)
     assert best < 0.7, f"{best:.2f} s; 0.13 s were measured on two idle cores"
 
 
@@ -61,7 +61,7 @@ def test_works_through_a_link(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert int(process.stdout.readline()) > 0
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)
 
 
 def test_says_what_is_missing(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_says_what_is_missing(tmp_path: Path) -> None:
     for tool in ("sh", "readlink"):
         (bare / tool).symlink_to(str(shutil.which(tool)))
     process = start(folder / "pulumi-resource-gcp", tmp_path / "cloud", PATH=str(bare), LOCALCLOUD_PYTHON="")
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "no Python with the project's packages" in errors
 
 
 def test_a_bad_environment_is_one_sentence(tmp_path: Path) -> None:
     process = start(PLUGINS / "pulumi-resource-gcp", tmp_path / "cloud", LOCALCLOUD_DELAY="soon")
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert errors == "localcloud: LOCALCLOUD_DELAY is 'soon': expected a number of seconds\n"
