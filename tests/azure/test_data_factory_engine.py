@@ -85,7 +85,7 @@ class Stack(Project):
     def calls(self) -> list[str]:
         """What was asked of Resource Manager over REST, reads left out."""
         lines = [json.loads(line) for line in (self.root / ".dp/cloud/calls.jsonl").read_text().splitlines()]
-        asked = [call for call in lines if call["type"] == "arm" and call["method"] != "GET"]
+        asked = [call for call in lines if call["type"] == "arm" and call["method"] not in ("GET", "HEAD")]
         return [f"{call['method']} {call['id'].rpartition('/')[2]}" for call in asked]
 
     def up(self) -> str:

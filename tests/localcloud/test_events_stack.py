@@ -86,7 +86,7 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
-def test_a_stack_with_all_of_it_comes_up_does_not_drift_and_goes_down(project: Project) -> None:
+def test_a_stack_with_all_of_it_comes_up_does_not_drift_goes_and_comes_again(project: Project) -> None:
     status, out, err = project.dp("up", "dev", "--local")
     assert status == 0, out + err
     status, out, err = project.dp("preview", "dev", "--local", "--exit-code")
@@ -114,6 +114,8 @@ def test_a_stack_with_all_of_it_comes_up_does_not_drift_and_goes_down(project: P
     status, out, err = project.dp("preview", "dev", "--local", "--exit-code")
     assert status == 0, out + err
 
-    status, out, err = project.dp("down", "dev", "--local")
-    assert status == 0, out + err
-    assert project.cloud() == set()
+    # Twice down, and again under the same names.
+    for command in ("down", "down", "up", "down"):
+        status, out, err = project.dp(command, "dev", "--local")
+        assert status == 0, out + err
+        assert bool(project.cloud()) is (command == "up")
