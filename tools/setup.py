@@ -29,6 +29,7 @@ from tools.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_PACKAGES = "lib/python3*/site-packages/"
 UV_PACKAGE = "uv==0.13.8"
 """What is installed into .dp/uv where PATH has no uv that is new enough."""
 
@@ -40,10 +41,13 @@ class Environment:
     name: str
     folder: str
     options: tuple[str, ...] = ()
+    compiled: tuple[str, ...] = ()
+    """Packages whose import reads all of them, for seconds: compiled here, where Python may not keep what it compiles
+    (PYTHONDONTWRITEBYTECODE, a read-only checkout)."""
 
 
 ENVIRONMENTS = {
-    "python": Environment("python", ".venv"),
+    "python": Environment("python", ".venv", compiled=("pulumi_databricks",)),
     "airflow2": Environment("airflow2", ".venvs/airflow2", ("--only-group", "airflow2")),
     "airflow3": Environment("airflow3", ".venvs/airflow3", ("--only-group", "airflow3")),
     "airflow2-operators": Environment(
@@ -128,6 +132,12 @@ def sync(root: Path, uv: str, environment: Environment, progress: Progress) -> N
         command += ["--python", sys.executable]
     started = time.monotonic()
     _run(environment.name, command, root, variables, progress)
+    if environment.compiled:
+        packages = [
+            str(at) for name in environment.compiled for at in (root / environment.folder).glob(_PACKAGES + name)
+        ]
+        python = str(root / environment.folder / "bin" / "python")
+        _run(environment.name, [python, "-m", "compileall", "-q", *packages], root, variables, progress)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted, "utf-8")
     progress.say(environment.name, f"{environment.folder} is ready ({time.monotonic() - started:.0f} s)")
