@@ -72,7 +72,7 @@ def test_a_lost_state_is_found_again_and_a_neighbour_is_left_alone(project: Proj
     dev_cloud = project.cloud()
     up(project, "base")
     up(project, "qa")
-    both, qa_holds = project.cloud(), held(project, "qa")
+    both, qa_holds, base_holds = project.cloud(), held(project, "qa"), held(project, "base")
     (project.root / ".dp/state").rename(project.root / ".dp/kept")
 
     # One of all is missing in the cloud too. The other stack is as lost, and is left alone.
@@ -103,7 +103,7 @@ def test_a_lost_state_is_found_again_and_a_neighbour_is_left_alone(project: Proj
     assert "adopted" not in out
     # A service counts on: the new Composer environment has a bucket of its own, as it would in life.
     assert len(held(project)) == len(declared)
-    assert held(project) >= project.cloud() - qa_holds
+    assert held(project) >= project.cloud() - qa_holds - base_holds
     assert_no_changes(project, "qa")
 
 
@@ -136,7 +136,9 @@ def test_lost_replies_dead_plugins_and_refused_deletes_converge(project: Project
     assert status in (3, 5), out + err
     assert "lake-landing (gcp:storage/bucket:Bucket): " in err
     assert ("gcp:storage/bucket:Bucket", "acme-data-dev-dev-landing") in held(project) & project.cloud()
-    assert held(project) >= project.cloud(), out + err
+    # Directories go with their filesystem, which is deleted later.
+    there = {one for one in project.cloud() if one[0] != "dp-azure:storage:Directory"}
+    assert held(project) >= there, out + err
     # Down does not need the state either.
     shutil.rmtree(project.root / ".dp/state")
     status, out, err = project.dp("down", "dev", "--local")
