@@ -90,8 +90,9 @@ def test_a_lost_state_is_found_again_and_a_neighbour_is_left_alone(project: Proj
     assert_no_changes(project)
 
     # With its neighbour back, each can go and come again alone, the rings that a cloud never lets go included.
-    qa_state = project.checkpoint.with_name("qa.json")
-    shutil.copy(project.root / ".dp/kept" / qa_state.relative_to(project.root / ".dp/state"), qa_state)
+    for stack in ("qa", "base"):
+        state = project.checkpoint.with_name(f"{stack}.json")
+        shutil.copy(project.root / ".dp/kept" / state.relative_to(project.root / ".dp/state"), state)
     status, out, err = project.dp("down", "dev", "--local")
     assert status == 0, out + err
     assert "nothing is left in acme-data-dev, which was reset" in out
